@@ -70,11 +70,13 @@ WIDE = (  # full-width letters, squared units, circled digits, letters of mathem
 KEYCAP = re.compile("\ufe0f?\u20e3")  # makes a key of the digit before it
 KEPT_DOUBLE = re.compile(r"(.)\1")
 ARROWS = "←◀⬅→▶➡↑⬆"
-JOINS = "→▶➡"  # between two wishes they mean "then"
+JOINS = "→▶➡"  # between two commands they mean "then"
 TURNED = re.compile(
     r"(?:\b(?:turn|go|head|drive|lane|to)|(?<![左右])轉|[向往])$", re.IGNORECASE
 )  # an arrow is its direction
-LEADS = re.compile(rf"{TURNED.pattern}|\b(?:then|and)$|[再,,;;]$|然後$", re.IGNORECASE)  # an arrow after it is a wish
+LEADS = re.compile(
+    rf"{TURNED.pattern}|\b(?:then|and)$|[再,,;;]$|然後$", re.IGNORECASE
+)  # an arrow after it is a command
 MARKS = re.compile("[\ufe0e\ufe0f\u200d\u2640\u2642\U0001f3fb-\U0001f3ff]")  # how an emoji is drawn
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -138,8 +140,8 @@ def _spelt_out(text: str) -> str:
 def _joins(before: str, after: str) -> bool:
     """Whether a right arrow stands between two commands rather than for one."""
     before, after = before.rstrip(), after.lstrip()
-    wishes = before[-1:].isalnum() and (after[:1].isalnum() or after[:1] in _symbols())
-    return bool(before) and bool(after) and (wishes or before[-1:] in _symbols()) and not LEADS.search(before)
+    commands = before[-1:].isalnum() and (after[:1].isalnum() or after[:1] in _symbols())
+    return bool(before) and bool(after) and (commands or before[-1:] in _symbols()) and not LEADS.search(before)
 
 
 def _mended(word: str) -> str:

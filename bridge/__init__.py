@@ -1,1 +1,1 @@
-"""The bridge joins brain (text to plan) and world (control to frame) on one device. Read `bridge.loop` first."""
+"""Joins brain (text to plan) and world (control to frame) on one device. Read `bridge.loop` first."""

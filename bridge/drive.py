@@ -1,4 +1,4 @@
-"""A drive: its dream with the newest frame, the timeline of its plan, and who holds the wheel."""
+"""A drive: its dream with the newest frame, its plan's timeline, and the wheel and pedals or keys."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ OpenDream = Callable[[int], AnyDream]
 
 
 class Drive:
-    """`open_dream(seed)` gives a dream that has not been started. Errors of the first frame come from here.
+    """A drive, started at once. open_dream: makes a dream, not started, of a seed; film: to begin in where no scene is given.
 
-    keyboard: what the keys mean in a world without a car, None in one with a car; by_keys: whether keys led to `frame`.
+    keyboard: the keys of a world without a car, None in one with a car; by_keys: whether keys led to `frame`. DataError, WeightsError: the
+    first frame.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Drive:
     def start(
         self, seed: int, scene: str | None = None, control: Control | None = None, film: Beginning | None = None
     ) -> None:
-        """Begins in a scene, under conditions alone, or in a film; where that fails, all is as it was. DataError."""
+        """Starts anew in a scene, under a control's conditions, or in a film. DataError, WeightsError; then all is as before."""
         dream = self._open_dream(seed)
         if (before := getattr(self, "dream", None)) is not None:
             dream.quality = before.quality
@@ -48,25 +49,25 @@ class Drive:
             frame = dream.start(control, frames=film.frames, speed=film.speed)
         else:
             frame = dream.start(control, scene=scene)
-        self.go_on_from(dream, frame, Timeline(max(0, frame.control.weather), _time(frame.control.time)), scene)
+        self.continue_from(dream, frame, Timeline(max(0, frame.control.weather), _time(frame.control.time)), scene)
 
-    def go_on_from(self, dream: AnyDream, frame: Frame, timeline: Timeline, scene: str | None) -> None:
-        """`frame`: the newest one of `dream`, which takes the place of the one before with its timeline."""
+    def continue_from(self, dream: AnyDream, frame: Frame, timeline: Timeline, scene: str | None) -> None:
+        """Replaces dream and timeline. frame: the newest of `dream`."""
         self.dream, self.frame, self.timeline, self.scene = dream, frame, timeline, scene
         self.pedals, self.by_keys = Pedals(), False
         self.keyboard = None if dream.model.driving else Keyboard(dream.model.inputs, self._bindings)
 
     def beside(self) -> Drive:
-        """Of a second car in the same dream. DataError where there is no place for one."""
+        """A drive of a second car in the same dream. DataError where there is no place for one."""
         if not isinstance(self.dream, SceneDream):
             raise DataError("This dream is pictures alone and has one seat; begin a dream of your own.")
         other, dream = copy.copy(self), self.dream.beside()
         assert dream.frame is not None
-        other.go_on_from(dream, dream.frame, self.timeline.beside(), self.scene)
+        other.continue_from(dream, dream.frame, self.timeline.beside(), self.scene)
         return other
 
     def fork(self) -> Drive:
-        """The same past, seed and plan: left alone, it would go on as this one does."""
+        """A copy with the same past, seed and plan, which would go on as this one does."""
         other = copy.copy(self)
         other.dream = self.dream.fork()
         other.timeline, other.pedals = copy.deepcopy(self.timeline), copy.copy(self.pedals)
@@ -75,26 +76,26 @@ class Drive:
     # -- a frame ------------------------------------------------------------------------------------------------------
 
     def advance_timeline(self, keys: frozenset[str]) -> TimelineState:
-        """What the plan asks of the next frame."""
+        """Advances the plan by the newest frame; what it asks of the next one."""
         return self.timeline.tick(self.frame, bool(keys))
 
-    def wish(self, state: TimelineState, keys: frozenset[str]) -> StepRequest:
-        """What the next frame is to be told, by the plan's driver or the person's keys. DataError when the driver cannot say."""
+    def step_request(self, state: TimelineState, keys: frozenset[str]) -> StepRequest:
+        """The request for the next frame, by the driver under the plan or the person's keys. DataError where the driver's output is not finite."""
         if self.keyboard is not None:
             return StepRequest(self.keyboard.control(keys), bool(keys), state.steps)
         action = self.dream.drive(state.command, state.target_speed)
         control = self.pedals.control(state, Action(action.steer, action.accel), keys)
         return StepRequest(control, bool(keys), state.steps)
 
-    def take(self, wish: StepRequest, frame: Frame) -> None:
-        """The dream has been stepped as wished."""
-        self.frame, self.by_keys = frame, wish.by_keys or self.keyboard is not None
+    def take(self, request: StepRequest, frame: Frame) -> None:
+        """Takes the frame that the dream made of the request."""
+        self.frame, self.by_keys = frame, request.by_keys or self.keyboard is not None
 
-    # -- what is ahead ------------------------------------------------------------------------------------------------
+    # -- the road ahead -----------------------------------------------------------------------------------------------
 
     @property
     def in_scene(self) -> bool:
-        """Whether there are streets to know of, not latents."""
+        """Whether the dream is of a scene with streets, not of latents."""
         return isinstance(self.dream, SceneDream)
 
     def turn_ahead(self, command: int) -> str:
@@ -103,12 +104,12 @@ class Drive:
 
     @property
     def turning_round(self) -> int | None:
-        """The junction where the street ends and the car turns round, while it does."""
+        """The junction at the street's end, while the car turns round there; else None."""
         return self.dream.turning_round if isinstance(self.dream, SceneDream) else None
 
     @property
     def remark(self) -> str:
-        """A sentence about how it began; or ""."""
+        """A sentence on how the drive began, or ""."""
         return (self.dream.remark or "") if isinstance(self.dream, SceneDream) else ""
 
 

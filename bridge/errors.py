@@ -1,4 +1,4 @@
-"""The one exception tree, as the page and the command line see it: each error is one sentence."""
+"""The exception tree that the page and the command line show: each message is one sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class SessionError(LucidriveError):
-    """A person's dream cannot do what was asked of it now."""
+    """A request that a person's dream cannot fulfil now."""
 
 
 class BusyError(LucidriveError):
@@ -29,7 +29,7 @@ class ExportError(LucidriveError):
 
 
 def explain(error: BaseException) -> str:
-    """What to show a person: our own sentence, or for anything else one that names the fault without a traceback."""
+    """The sentence for a person: an error's own, or for any error not ours one that names the fault without a traceback."""
     if isinstance(error, LucidriveError):
         return str(error)
     if isinstance(error, MemoryError):

@@ -1,4 +1,4 @@
-"""A person's keys as the actions of a world in which no car is driven: there is no wheel, no plan and no driver."""
+"""Maps a person's keys to the actions of a world without a car, which has no wheel, plan or driver."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ Bindings = Mapping[str, tuple[str, float]]  # key -> the input it sets, and to w
 
 
 class Keyboard:
-    """Held keys set their inputs, the rest is at rest. Of several choices the first key's is taken, in the order of KEYS."""
+    """Pressed keys set their inputs, all others are at rest; of several choices the first in the order of KEYS counts."""
 
     def __init__(self, inputs: Inputs, bindings: Bindings | None = None) -> None:
         self.inputs = inputs
-        self.bindings = usual(inputs) if bindings is None else bindings
+        self.bindings = default_bindings(inputs) if bindings is None else bindings
 
-    def control(self, held: frozenset[str]) -> Control:
-        """What these keys ask for; nothing else is said to such a world."""
-        return Control(float("nan"), float("nan"), NULL, NULL, NULL, NULL, NULL, NULL, self.action(held))
+    def control(self, keys: frozenset[str]) -> Control:
+        """The control of the pressed keys, which has nothing but their action."""
+        return Control(float("nan"), float("nan"), NULL, NULL, NULL, NULL, NULL, NULL, self.action(keys))
 
-    def action(self, held: frozenset[str]) -> tuple[float, ...]:
+    def action(self, keys: frozenset[str]) -> tuple[float, ...]:
+        """A value for each of the world's inputs."""
         action = list(self.inputs.rest)
         for key in KEYS:
-            if key in held and key in self.bindings:
+            if key in keys and key in self.bindings:
                 name, value = self.bindings[key]
                 if self.inputs.one_hot:
                     return tuple(float(name == one) for one in self.inputs.names)
@@ -34,17 +35,17 @@ class Keyboard:
         return tuple(action)
 
 
-def usual(inputs: Inputs) -> dict[str, tuple[str, float]]:
-    """The keys where nobody says otherwise.
+def default_bindings(inputs: Inputs) -> dict[str, tuple[str, float]]:
+    """The default bindings of a world's inputs.
 
-    Choices: those that are called as the keys are, else the second to the fifth. Numbers: left and right are the first
-    one's bounds, up the second one's upper bound, down its lower one, or the third one's upper where that is at rest.
+    Choices: those named as the keys, else the second to the fifth. Numbers: left and right are the bounds of the first, up the
+    upper bound of the second, down its lower bound, or where that is its rest the upper bound of the third.
     """
     names = inputs.names
     if inputs.one_hot:
         called = {name.lower(): name for name in names}
-        found = {key: called[key] for key in KEYS if key in called} or dict(zip(KEYS, names[1:], strict=False))
-        return {key: (name, 1.0) for key, name in found.items()}
+        choices = {key: called[key] for key in KEYS if key in called} or dict(zip(KEYS, names[1:], strict=False))
+        return {key: (name, 1.0) for key, name in choices.items()}
     keys = {"left": (names[0], inputs.low[0]), "right": (names[0], inputs.high[0])}
     if len(names) > 1:
         keys["up"] = (names[1], inputs.high[1])
@@ -56,8 +57,8 @@ def usual(inputs: Inputs) -> dict[str, tuple[str, float]]:
 
 
 def parse_keys(text: str, inputs: Inputs) -> dict[str, tuple[str, float]]:
-    """`left=steer:-1,right=steer:1,up=gas` (without a value: the upper bound); SessionError for anything else."""
-    found = {}
+    """Bindings written as `left=steer:-1,right=steer:1,up=gas` (without a value: the upper bound). SessionError for anything else."""
+    bindings = {}
     for part in text.split(","):
         key, equals, target = part.strip().partition("=")
         name, colon, value = target.partition(":")
@@ -73,5 +74,5 @@ def parse_keys(text: str, inputs: Inputs) -> dict[str, tuple[str, float]]:
             raise SessionError(f"'{part.strip()}' sets {name} to '{value}', which is no number; mend it.") from error
         if not inputs.low[axis] <= number <= inputs.high[axis]:
             raise SessionError(f"{name} goes from {inputs.low[axis]:g} to {inputs.high[axis]:g}, not to {number:g}.")
-        found[key] = name, number
-    return found
+        bindings[key] = name, number
+    return bindings

@@ -2,12 +2,12 @@
 
     a person types          session.say("turn left, then make it rain")
     the brain reads it      brain.Director -> Plan               a forward pass at a time, in the time that is left
-    the bridge times it     bridge.Timeline -> Control           when does each step begin and end
+    the bridge times it     bridge.Timeline -> Control           when each step begins and ends
     the world dreams it     world.Dream -> Frame                 picture, motion, readout
     the page shows it       session.snapshot()
 
-One thread runs all of it, for all sessions. A tick is short (two steps of the dynamics, ~60 ms on two cores), so what
-is left of the tenth of a second is the brain's: a sentence takes several ticks to read, and the picture does not wait.
+One thread does all of this for all sessions. A tick takes ~60 ms on two cores; the rest of the tenth of a second is the brain's. A
+sentence takes several ticks to read, and pictures do not wait for it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bridge.budget.rescue import Rescue
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.recording.clip import Clip
 from bridge.session import Session
-from bridge.snapshot import Beginning, Heard
+from bridge.snapshot import Beginning, BrainReply
 from bridge.stepper import StepAll, step
 from bridge.tick_timer import TickTimer
 from world.controls import DT, FPS
@@ -45,44 +45,47 @@ log = logging.getLogger(__name__)
 MARGIN = 0.004  # s before a deadline in which no more thinking begins
 OVERDRAFT = 0.08  # s over the deadline
 PATIENCE = 1  # late ticks in a row without a thought
-SMOOTHING = 0.3  # of a new duration in the estimate for the next
-WINDOW = 600  # frame gaps that the measurements look back on
+SMOOTHING = 0.3  # weight of a new duration in the estimate
+WINDOW = 600  # frame gaps of a measurement
 
-Thought = Generator[Any, None, Heard]
-Given = TypeVar("Given")
+Thought = Generator[Any, None, BrainReply]
+T = TypeVar("T")
 
 
 class Brain(Protocol):
-    """What the loop asks of `brain.director.Director`."""
+    """The part of `brain.director.Director` that the loop uses."""
 
-    def think(self, text: str, context: Context) -> Thought: ...
+    def think(self, text: str, context: Context) -> Thought:
+        """Reads a sentence, a forward pass for each `next`; returns its reply. LucidriveError where it fails."""
+        ...
 
 
 class Loop:
-    """Ticks all its sessions. `run` keeps real time until `stop`; `tick` alone is one tick, for any clock.
+    """Ticks all its sessions. `run` keeps real time until `stop`; `tick` is a single one, for any clock.
 
-    With `step_all` (`world.dream.step_all`) the dreams of a tick are one batch, which is faster than one after another.
-    With `rescue` a tick that runs out of memory is tried once more, after something was given up for it.
+    step_all: `world.dream.step_all`, which makes the dreams of a tick one batch, faster than one after another; rescue: repeats a tick
+    that runs out of memory, once something was given up.
     """
 
     def __init__(self, brain: Brain | None, step_all: StepAll | None = None, rescue: Rescue | None = None) -> None:
         self.thinking = Thinking(brain)
         self._step_all, self._rescue = step_all, rescue
-        self.pulse, self.timer = Pulse(), TickTimer()
+        self.meter, self.timer = FrameMeter(), TickTimer()
         self._sessions: dict[Session, Callable[[], None]] = {}
-        self._asked: tuple[PendingText, ...] = ()
+        self._pending: tuple[PendingText, ...] = ()
         self._lock = threading.Lock()
         self._some = threading.Event()  # set while there are sessions
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def add(self, session: Session, changed: Callable[[], None] = lambda: None) -> None:
-        """From the next tick on. `changed` is called after every tick, from the dreaming thread."""
+        """Adds a session from the next tick on. changed: called after every tick, in the dreaming thread."""
         with self._lock:
             self._sessions = self._sessions | {session: changed}
         self._some.set()
 
     def remove(self, session: Session) -> None:
+        """Removes a session; a sentence of it that is being read is dropped."""
         with self._lock:
             self._sessions = {one: changed for one, changed in self._sessions.items() if one is not session}
             if not self._sessions:
@@ -90,55 +93,55 @@ class Loop:
         self.thinking.forget(session)
 
     def ask(self, text: str, wait: float) -> Utterance:
-        """What the brain makes of a text that no drive is told, in its turn among the drives' sentences. Its errors are raised here; SessionError
-        where it is not read in `wait` seconds.
+        """The brain's answer to a text of no drive, in its turn among the drives' sentences. SessionError where the brain fails, or after
+        `wait` s.
         """
-        asked = PendingText(text)
+        pending = PendingText(text)
         with self._lock:
-            self._asked = (*self._asked, asked)
+            self._pending = (*self._pending, pending)
         try:
-            return asked.answer(wait)
+            return pending.answer(wait)
         finally:
             with self._lock:
-                self._asked = tuple(one for one in self._asked if one is not asked)
-            self.thinking.forget(asked)
+                self._pending = tuple(one for one in self._pending if one is not pending)
+            self.thinking.forget(pending)
 
     def tell(self, text: str) -> None:
-        """A sentence to everyone: what they share has changed."""
+        """Adds a sentence for the people of all sessions."""
         for session in self._sessions:
             session.tell(text)
 
     def tick(self, deadline: float) -> None:
-        """Frames first, then thoughts. `deadline`: on the clock of `time.perf_counter`."""
+        """Makes frames first, then thinks. deadline: on the clock of `time.perf_counter`."""
         sessions = self._sessions
-        begun = [session for session in sessions if _guarded(session, session.begin_tick)]
+        due = [session for session in sessions if _guard(session, session.begin_tick)]
         began = time.perf_counter()
-        dreamt = step(begun, self._step_all, self._guard)
-        if dreamt:
-            pictures = len(dreamt) + sum(session.companion is not None for session in dreamt)
-            self.timer.took(pictures, time.perf_counter() - began)
+        frames = step(due, self._step_all, self._guard)
+        if frames:
+            pictures = len(frames) + sum(session.companion is not None for session in frames)
+            self.timer.record(pictures, time.perf_counter() - began)
         for changed in sessions.values():
             changed()
-        if dreamt:
-            self.pulse.beat(self.thinking.busy)
+        if frames:
+            self.meter.count(self.thinking.busy)
         else:
-            self.pulse.pause()
-        self.thinking.go_on([*sessions, *self._asked], deadline)
+            self.meter.skip()
+        self.thinking.go_on([*sessions, *self._pending], deadline)
 
-    def _guard(self, session: Session | None, part: Callable[[], Given]) -> Given | None:
-        saved = partial(self._saved, part)
-        return saved() if session is None else _guarded(session, saved)
+    def _guard(self, session: Session | None, part: Callable[[], T]) -> T | None:
+        call = partial(self._rescued, part)
+        return call() if session is None else _guard(session, call)
 
-    def _saved(self, call: Callable[[], Given]) -> Given:
+    def _rescued(self, call: Callable[[], T]) -> T:
         return call() if self._rescue is None else self._rescue.run(call, self.tell)
 
     def run(self) -> None:
-        """Ten ticks a second until `stop`. A late tick is not made up for: the next deadline counts from now."""
+        """Makes ten ticks a second until `stop`. A late tick is not made up for: the next deadline counts from then."""
         deadline = time.perf_counter()
         while not self._stopping.is_set():
             if not self._some.wait(0.2):
                 deadline = time.perf_counter()
-                self.pulse.pause()
+                self.meter.skip()
                 continue
             deadline = max(deadline + DT, time.perf_counter())
             self.tick(deadline)
@@ -150,19 +153,21 @@ class Loop:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
+        """Calls `run` in a thread of its own."""
         if self._thread is None:
             self._thread = threading.Thread(target=self.run, name="lucidrive-loop", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
+        """Ends `run`, and waits at most 5 s for the thread."""
         self._stopping.set()
         self._some.set()
         if self._thread is not None:
             self._thread.join(5.0)
 
 
-def _guarded(session: Session, part: Callable[[], Given]) -> Given | None:
-    """One session's part of a tick. A fault of ours pauses that drive, and no other; then it gives None."""
+def _guard(session: Session, part: Callable[[], T]) -> T | None:
+    """Calls a session's part of a tick. An error pauses that drive, and no other, and gives None."""
     try:
         return part()
     except Exception as error:
@@ -173,32 +178,43 @@ def _guarded(session: Session, part: Callable[[], Given]) -> Given | None:
 
 
 class Speaker(Protocol):
-    """Whose sentences are read: a `Session`, or a `PendingText`."""
+    """A source of sentences for the brain: a `Session`, or a `PendingText`."""
 
-    def sentence(self) -> tuple[str, Context] | None: ...
-    def heard(self, reply: Heard) -> None: ...
-    def misheard(self, error: BaseException) -> None: ...
+    def sentence(self) -> tuple[str, Context] | None:
+        """Takes the next sentence, with its context; None where none waits."""
+        ...
+
+    def on_reply(self, reply: BrainReply) -> None:
+        """Gets the brain's reply to the sentence."""
+        ...
+
+    def on_error(self, error: BaseException) -> None:
+        """Gets the error where the brain fails on the sentence."""
+        ...
 
 
 class PendingText:
-    """A text whose meaning somebody waits for, and no drive."""
+    """A text of no drive, whose reply another thread waits for."""
 
     def __init__(self, text: str) -> None:
         self._text: str | None = text
-        self._reply: Future[Heard] = Future()
+        self._reply: Future[BrainReply] = Future()
 
     def sentence(self) -> tuple[str, Context] | None:
-        """Once."""
+        """The text, once."""
         text, self._text = self._text, None
         return None if text is None else (text, Context())
 
-    def heard(self, reply: Heard) -> None:
+    def on_reply(self, reply: BrainReply) -> None:
+        """Passes the reply to `answer`."""
         self._reply.set_result(reply)
 
-    def misheard(self, error: BaseException) -> None:
+    def on_error(self, error: BaseException) -> None:
+        """Passes the error to `answer`."""
         self._reply.set_exception(error)
 
     def answer(self, wait: float) -> Utterance:
+        """Waits for the reply. SessionError where the brain fails, or after `wait` s."""
         try:
             return self._reply.result(wait).utterance
         except TimeoutError as error:
@@ -208,11 +224,11 @@ class PendingText:
 
 
 class Thinking:
-    """One sentence at a time, the sessions in turn; a forward pass at a time, as long as the time left allows it.
+    """Reads one sentence at a time, the sessions in turn, in forward passes as long as the time left allows.
 
-    How long the next pass takes is foretold from those before it. The first pass of a sentence reads much of the prompt
-    and may not fit a tick at all; so one pass a tick may run over its deadline. In a tick that is late already it may by
-    no more than `OVERDRAFT`, or once `PATIENCE` such ticks went without: a slow machine's brain is slow, not dumb.
+    The next pass's duration is estimated from those before. The first pass of a sentence reads much of the prompt and may not fit a
+    tick at all, so one pass a tick may overrun its deadline; in a tick that is late already by no more than `OVERDRAFT`, or after
+    `PATIENCE` such ticks without a pass, so that even a slow machine's brain gets on.
     """
 
     def __init__(self, brain: Brain | None, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -223,17 +239,18 @@ class Thinking:
         self._thought: Thought | None = None
         self._first = True
         self._began = 0.0
-        self._waited = 0  # ticks in a row
+        self._waited = 0  # late ticks in a row without a pass
         self._expected = {True: 0.0, False: 0.0}  # seconds of a first pass, of a later one
 
     @property
     def busy(self) -> bool:
+        """Whether a sentence is being read."""
         return self._thought is not None
 
     def go_on(self, sessions: Sequence[Speaker], deadline: float) -> None:
         """Thinks until `deadline`."""
         passes = 0
-        if self._thought is not None and self._session is None:  # nobody waits for it any more
+        if self._thought is not None and self._session is None:  # its session is gone
             self._thought.close()
             self._thought = None
         while self.busy or self._take_up(sessions):
@@ -250,12 +267,12 @@ class Thinking:
         return late and self._waited < PATIENCE
 
     def finish(self, session: Speaker) -> None:
-        """Reads everything that waits, however long it takes."""
+        """Reads all sentences that wait, however long it takes."""
         while self.busy or self._take_up([session]):
             self._one_pass()
 
     def forget(self, session: Speaker) -> None:
-        """Its drive has ended."""
+        """Drops a source of sentences that is gone."""
         if self._session is session:
             self._session = None
         if self._served is session:
@@ -267,7 +284,7 @@ class Thinking:
             if (waiting := session.sentence()) is None:
                 continue
             if self.brain is None:
-                session.misheard(SessionError("No language model is loaded; the buttons and keys still work."))
+                session.on_error(SessionError("No language model is loaded; the buttons and keys still work."))
                 continue
             self._session, self._served, self._thought = session, session, self.brain.think(*waiting)
             self._first, self._began = True, self.clock()
@@ -279,18 +296,18 @@ class Thinking:
         began = self.clock()
         try:
             next(self._thought)
-        except StopIteration as done:
-            self._end(partial(_hear, done.value))
+        except StopIteration as end:
+            reply: BrainReply = end.value
+            self._end(lambda speaker: speaker.on_reply(reply))
             return
-        except LucidriveError as error:
-            self._end(partial(_mishear, error))
+        except Exception as error:  # a drive must not end by any error of the brain
+            if not isinstance(error, LucidriveError):
+                log.exception("the brain failed on a sentence")
+            failure = error
+            self._end(lambda speaker: speaker.on_error(failure))
             return
-        except Exception as error:  # the brain may fail in ways of its own; a drive must not end by it
-            log.exception("the brain failed on a sentence")
-            self._end(partial(_mishear, error))
-            return
-        spent, known = self.clock() - began, self._expected[self._first]
-        self._expected[self._first] = known + SMOOTHING * (spent - known) if known else spent
+        seconds, before = self.clock() - began, self._expected[self._first]
+        self._expected[self._first] = before + SMOOTHING * (seconds - before) if before else seconds
         self._first = False
 
     def _end(self, tell: Callable[[Speaker], None]) -> None:
@@ -300,17 +317,9 @@ class Thinking:
             tell(session)
 
 
-def _hear(reply: Heard, session: Speaker) -> None:
-    session.heard(reply)
-
-
-def _mishear(error: Exception, session: Speaker) -> None:
-    session.misheard(error)
-
-
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """Gaps between frames in seconds, and the frames a second at the median gap; NaN before there are any."""
+class FrameStats:
+    """Percentiles of the gaps between frames in s, frames a second at the median gap, and the number of gaps; NaN without any."""
 
     fps: float
     gap_p50: float
@@ -319,8 +328,8 @@ class Rhythm:
 
 
 @dataclass
-class Pulse:
-    """Measures the rhythm of frames, apart while the brain thinks and while it does not."""
+class FrameMeter:
+    """Measures the gaps between frames, separately while the brain thinks and while it does not."""
 
     clock: Callable[[], float] = time.perf_counter
     _last: float | None = None
@@ -328,31 +337,33 @@ class Pulse:
         default_factory=lambda: {True: deque(maxlen=WINDOW), False: deque(maxlen=WINDOW)}
     )
 
-    def beat(self, thinking: bool) -> None:
+    def count(self, thinking: bool) -> None:
+        """Counts a frame now."""
         now = self.clock()
         if self._last is not None:
             self._gaps[thinking].append(now - self._last)
         self._last = now
 
-    def pause(self) -> None:
-        """The next gap is none."""
+    def skip(self) -> None:
+        """Leaves out the next gap."""
         self._last = None
 
-    def rhythm(self, thinking: bool) -> Rhythm:
+    def stats(self, thinking: bool) -> FrameStats:
+        """Statistics of the last WINDOW gaps."""
         gaps = sorted(self._gaps[thinking])
         p50, p99 = percentile(gaps, 0.5), percentile(gaps, 0.99)
-        return Rhythm(1 / p50 if p50 else float("inf"), p50, p99, len(gaps))
+        return FrameStats(1 / p50 if p50 else float("inf"), p50, p99, len(gaps))
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Of numbers in rising order, the one below which `share` of them lie; NaN of none."""
+    """The percentile `share`, in [0, 1], of numbers in rising order; NaN of none."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 def drive_headless(session: Session, seconds: float, brain: Brain | None, report: Report | None = None) -> Clip:
-    """A drive of `seconds` with nobody watching and no clock: sentences that wait are read before the next frame.
+    """Drives for `seconds` without a clock: waiting sentences are read before the next frame. Returns the clip of the whole drive.
 
-    The same session and sentences give the same frames. LucidriveError when a frame could not be dreamt.
+    The same session and sentences give the same frames. SessionError where a frame fails.
     """
     thinking = Thinking(brain)
     frames = max(1, round(seconds * FPS))
@@ -382,10 +393,11 @@ def headless(
     save: Path | None = None,
     others: Others = USUAL,
 ) -> Clip:
-    """`lucidrive dream`: loads the models, says `prompt` at the first frame, and drives for `seconds`, all under leases.
+    """`lucidrive dream`: loads the models under leases, says `prompt` at the first frame, and drives for `seconds`.
 
-    scene: in a scene world a place's name, or a sentence that says where and under which conditions; load: a saved drive to go on with; save: where it
-    is saved at its end; others: who else is on the road. SessionError when the brain refuses the prompt or asks back: there is nobody to answer.
+    scene: in a scene world a place's name, or a sentence on where and under which conditions; load: a saved drive to go on with; save: a
+    file for the drive at its end; others: who else is on the road. SessionError where the brain refuses the prompt or asks back, since
+    nobody is there to answer; NoRoomError, WeightsError, DataError, ExportError.
     """
     from brain.director import Director
     from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, lease_brain, open_world, ram

@@ -1,7 +1,7 @@
-"""When is a running step done? Watches the frames of a dream, one step at a time; pure arithmetic, no models.
+"""Decides when a running step is done, from the frames of a dream; arithmetic without models.
 
-`motion` is what the car does. Junctions, lanes and events are judged by the readout: exact in a scene, estimates in a latent
-world, whose picture must also agree, loosely, before we say that its car stands.
+Speed is that of `motion`, the car's own. Junctions, lanes and events come from the readout: exact in a scene, estimates in a latent
+world, whose picture must also roughly agree that the car stands.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from world.controls import DT, FPS, TRANSITION_SECONDS
 from world.frame import Frame
 
 TURNED = math.radians(70)  # yaw that makes a turn, once the wheel is straight again
-ROUND = math.radians(85)  # yaw that makes a turn in any case, before it becomes more than one
-TURN_WINDOW = (
-    10.0  # s: yaw is summed over no longer, so that an estimate's bias and gentle bends never add up to a turn
-)
-SETTLED = 0.12  # rad/s: slower than this the turn is over
-INSIDE, BEHIND = 3.0, 8.0  # m to the next junction: entered below the one, left beyond the other
+ROUND = math.radians(85)  # yaw that makes a turn in any case
+TURN_WINDOW = 10.0  # s that yaw is summed over, so that an estimate's bias and gentle bends never add up to a turn
+STRAIGHT = 0.12  # rad/s: below this the wheel is straight again
+INSIDE, BEHIND = 3.0, 8.0  # m to the next junction: entered below the first, left beyond the second
 REACHED = 8.0  # m: "at the junction"
 LANE_JUMP, LANE_SHIFT, LANE_CENTRED = 1.5, 2.5, 0.9  # m
 STANDING, SEEN_STANDING = 0.5, 1.5  # m/s, of the car and of the picture
@@ -29,7 +27,7 @@ MOVING = 1.5  # m/s
 SPEED_TOLERANCE = 2.0 / 3.6  # m/s
 VISIBLE = 0.5
 GONE_SECONDS = 1.0
-UNSEEN_SECONDS = 8.0  # that an event waits for its chance
+UNSEEN_SECONDS = 8.0  # that an event may stay out of sight
 
 TIMEOUTS = {  # seconds
     **dict.fromkeys(("left", "right", "straight"), 45.0),
@@ -51,26 +49,27 @@ class StepOutcome:
 
 
 class JunctionWatch:
-    """Says when the car reaches the next junction; one that it is inside already does not count."""
+    """Detects that the car reaches the next junction; one that it is in already does not count."""
 
     def __init__(self) -> None:
         self._outside = False
 
     def reached(self, frame: Frame) -> bool:
+        """Takes in a frame; whether the car is within REACHED of the junction."""
         distance = frame.readout.junction_distance
         self._outside = self._outside or distance > INSIDE
         return self._outside and distance <= REACHED
 
 
 class Progress:
-    """A running step. `target` (m/s) is what a speed step is after."""
+    """A running step. target: m/s, of a speed step."""
 
     def __init__(self, step: Step, target: float) -> None:
         self.step = step
         self.target = target
         self.frames = 0
-        self.begun: float | None = None  # m/s at its first frame, and the nearest that it came to `target`
-        self.nearest = math.inf
+        self.first_speed: float | None = None  # m/s at its first frame
+        self.nearest = math.inf  # least difference from the target speed, m/s
         self._yaw: deque[float] = deque(maxlen=round(TURN_WINDOW * FPS))
         self._entered = False
         self._offsets: deque[float] = deque(maxlen=5)
@@ -81,11 +80,12 @@ class Progress:
 
     @property
     def seconds(self) -> float:
+        """How long it has run."""
         return self.frames / FPS
 
     @property
     def share(self) -> float:
-        """How far it has come, 0 to 1, as far as that can be told."""
+        """An estimate of how far it has come, 0 to 1."""
         name, whole = self.step.name, self.step.duration
         if whole is None:
             whole = TRANSITION_SECONDS if self.step.group in ("weather", "time") else TIMEOUTS.get(name, EVENT_TIMEOUT)
@@ -93,16 +93,16 @@ class Progress:
                 return _within(sum(self._yaw) / TURNED)
             if name == "straight":
                 return 0.5 * self._entered
-            if name in ("stop", "faster", "slower", "speed", "go") and self.begun is not None:
+            if name in ("stop", "faster", "slower", "speed", "go") and self.first_speed is not None:
                 target = 0.0 if name == "stop" else MOVING if name == "go" else self.target
-                return _within(1 - self.nearest / max(abs(self.begun - target), SPEED_TOLERANCE))
+                return _within(1 - self.nearest / max(abs(self.first_speed - target), SPEED_TOLERANCE))
         return _within(self.seconds / whole)
 
     def update(self, frame: Frame) -> StepOutcome | None:
-        """Takes in one frame; None while the step is under way."""
+        """Takes in a frame; the outcome once the step is over, else None."""
         self.frames += 1
-        if self.begun is None:
-            self.begun = frame.motion.speed
+        if self.first_speed is None:
+            self.first_speed = frame.motion.speed
         goal = {"stop": 0.0, "go": MOVING}.get(self.step.name, self.target)
         self.nearest = min(self.nearest, abs(frame.motion.speed - goal))
         name, group = self.step.name, self.step.group
@@ -147,8 +147,8 @@ class Progress:
         self._yaw.append(side * frame.readout.yaw_rate * DT)
         distance = frame.readout.junction_distance
         turned = sum(self._yaw)
-        settled = side * frame.readout.yaw_rate < SETTLED
-        if turned >= ROUND or (turned >= TURNED and settled and distance > INSIDE):
+        straight = side * frame.readout.yaw_rate < STRAIGHT
+        if turned >= ROUND or (turned >= TURNED and straight and distance > INSIDE):
             return StepOutcome("done", f"turned {math.degrees(turned):.0f} degrees")
         return None
 
@@ -158,7 +158,7 @@ class Progress:
         return StepOutcome("done", "through the junction") if self._entered and distance > BEHIND else None
 
     def _lane(self, frame: Frame, side: int) -> StepOutcome | None:
-        """The offset from the lane's centre grows to the side and jumps back by a lane's width; or the path shifts."""
+        """Detects that the offset from the lane's centre grows to the side and jumps back by a lane's width, or that the path shifts."""
         offset = side * frame.readout.lane_offset
         if self._offsets and max(self._offsets) - offset > LANE_JUMP and max(self._offsets) > 0.5:
             self._crossed = True

@@ -1,9 +1,9 @@
-"""One person's dream: a mailbox, a conversation, a drive and a recorder, joined.
+"""One person's dream: joins a mailbox, a conversation, a drive and a recorder.
 
 Two sides. A person's side (`say`, `plan`, `press`, `pause`, `step_once`, `begin`, `snapshot`, `notes`, `clip`) may be
-called from any thread and, but for `begin`, never waits for a frame. The loop's side (`begin_tick`, `wish`, `take`,
-`sentence`, `heard`) belongs to the one thread that dreams. Between them lie the mailbox, read at the beginning of a tick,
-and a snapshot, replaced at its end.
+called from any thread and, but for `begin`, never waits for a frame. The loop's side (`begin_tick`, `step_request`,
+`take`, `sentence`, `on_reply`) belongs to the one dreaming thread. Between them are the mailbox, read at the beginning of a tick, and a
+snapshot, replaced at its end.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.keyboard import Bindings
 from bridge.mailbox import Mailbox, Order
 from bridge.pedals import Pedals
-from bridge.recording.clip import Clip, Moment, Said
+from bridge.recording.clip import Clip, Exchange, Moment
 from bridge.recording.clip_files import write_clip
 from bridge.recording.last_minute import LastMinute
-from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, StepRequest
+from bridge.snapshot import Beginning, BrainReply, NoteKind, Notice, Snapshot, StepRequest
 from bridge.timeline import Timeline
 from world.controls import NULL, Control
 from world.dream import AnyDream
@@ -44,24 +44,32 @@ KEYS_ALONE = (
 
 ACCOMPANIED = "A guest drives along; branch when they have left."
 
-Given = TypeVar("Given")
+T = TypeVar("T")
 
 
 class Companion(Protocol):
-    """A second person who drives along (`bridge.guest.Guest`), as the loop's side of the host's session needs it."""
+    """A second person who drives along (`bridge.guest.Guest`), as the host's session calls it."""
 
     watched: bool
 
-    def steer(self) -> None: ...
-    def follow(self) -> Frame: ...
-    def board(self) -> None: ...
+    def steer(self) -> None:
+        """Gives the second car's control to the host's dream, which is about to be stepped. DataError as `Session.step_request`."""
+        ...
+
+    def follow(self) -> Frame:
+        """Takes the second car's frame of the host's dream, which has been stepped."""
+        ...
+
+    def board(self) -> None:
+        """Goes along in another dream that the host has begun, where it has a place."""
+        ...
 
 
 class Session:
-    """`open_dream(seed)` gives a dream that has not been started. Errors of the first frame come from here.
+    """A person's dream, started at once. open_dream: makes a dream, not started, of a seed. DataError, WeightsError: the first frame.
 
-    `bindings`: what keys mean in a world without a car (default: `bridge.keyboard.usual`). `beginning`: a film to begin
-    in, where no scene is asked for. `began` is told of a frame that no tick made: a beginning.
+    bindings: keys of a world without a car (default: `bridge.keyboard.default_bindings`); beginning: a film to begin in where no scene is
+    given; began: called for a first frame, which no tick makes.
     """
 
     _snapshot: Snapshot
@@ -91,7 +99,7 @@ class Session:
     def say(self, text: str) -> None:
         """Queues a sentence for the brain.
 
-        BrainInputError, at once, for a text that is empty or too long; SessionError when too many are waiting.
+        BrainInputError for a text that is empty or too long; SessionError where too many are waiting, or the world knows no plans.
         """
         text = clean(text)
         self._refuse_plans()
@@ -99,7 +107,7 @@ class Session:
         self._snapshot = replace(self._snapshot, thinking=True)
 
     def plan(self, line: str) -> None:
-        """Schedules a plan line, as a button gives it. PlanError, at once, for one that is none."""
+        """Schedules a plan line, as a button does. PlanError for a mistake in it, SessionError where it plans nothing or too much waits."""
         self._refuse_plans()
         plan = parse_line(line)
         if not isinstance(plan, Plan):
@@ -107,30 +115,31 @@ class Session:
         self._mailbox.button(lambda: self._conversation.plan(plan))
 
     def choose(self, line: str) -> None:
-        """What was meant by the sentence that was asked about: played, and remembered as its meaning. PlanError."""
+        """Carries out the chosen meaning of the unclear sentence, and remembers it. PlanError."""
         self._refuse_plans()
-        meant = parse_line(line)
-        self.soon(lambda: self._conversation.choose(meant))
+        utterance = parse_line(line)
+        self.call_soon(lambda: self._conversation.choose(utterance))
 
     def wrong(self) -> None:
-        """The last sentence was not understood: the next plan is what it meant."""
+        """Says that the last sentence was misunderstood: the next plan is its meaning. SessionError where nothing was said."""
         self._conversation.wrong()
 
     def press(self, keys: frozenset[str]) -> None:
-        """The keys held now, of up, down, left, right; an empty set hands back to the driver."""
+        """Sets the pressed keys, of up, down, left, right; an empty set hands back to the driver."""
         self._mailbox.press(keys)
 
     def pause(self, on: bool) -> None:
+        """Pauses the drive, or lets it go on."""
         self._mailbox.pause(on)
         self._snapshot = replace(self._snapshot, paused=on)
 
     def watch(self, on: bool) -> None:
-        """Whether its person is there to see it; while nobody is, nor a companion, it stands still, paused or not."""
+        """Says whether its person is there to see it; without them or a companion the drive stops, paused or not."""
         self.watched = on
         self._mailbox.watched = on or (self.companion is not None and self.companion.watched)
 
     def step_once(self) -> None:
-        """One frame on while paused."""
+        """Makes one frame while paused."""
         self._mailbox.step_once()
 
     def set_quality(self, quality: int) -> None:
@@ -142,7 +151,7 @@ class Session:
             self.dream.quality = quality
             self._publish()
 
-        self.soon(order)
+        self.call_soon(order)
 
     def begin(
         self,
@@ -153,13 +162,13 @@ class Session:
         beginning: Beginning | None = None,
         stand: bool = False,
     ) -> None:
-        """Starts anew: in a scene, under conditions alone, or in a film. Waits for the loop to do it; its error is raised
-        here and leaves the drive as it was. Sentences that were said before are the old drive's, others the new one's.
+        """Starts anew in a scene, under a control's conditions, or in a film, and waits for the loop to do so. Sentences said before are
+        dropped. DataError, WeightsError; then the drive stays. SessionError after `wait` s.
 
-        The new drive stands still only where it is to `stand`, or if `pause` is called while this waits.
+        The new drive is paused only with `stand`, or where `pause` is called while this waits.
         """
         pauses = self._mailbox.pauses
-        self._mailbox.announce()
+        self._mailbox.expect_new_drive()
 
         def anew() -> None:
             try:
@@ -167,49 +176,50 @@ class Session:
                 self._renew()
                 self._remark()
             finally:
-                self._mailbox.renewed()
+                self._mailbox.new_drive_done()
             if stand or self._mailbox.pauses == pauses:
                 self.pause(stand)
 
         self.between_frames(anew, wait)
 
-    def soon(self, call: Order) -> None:
-        """`call`, by the loop before the next frame; nobody waits for it."""
-        self._mailbox.soon(call)
+    def call_soon(self, call: Order) -> None:
+        """Lets the loop call `call` before the next frame; does not wait."""
+        self._mailbox.call_soon(call)
 
-    def between_frames(self, call: Callable[[], Given], wait: float = 10.0) -> Given:
-        """What `call` gives, made by the loop while no frame is under way; its error is raised here."""
+    def between_frames(self, call: Callable[[], T], wait: float = 10.0) -> T:
+        """Lets the loop call `call` between two frames, and returns its result or raises its error. SessionError after `wait` s."""
         return self._mailbox.between_frames(call, wait)
 
     def snapshot(self) -> Snapshot:
+        """The state after the last tick."""
         return self._snapshot
 
     def notes(self) -> list[Notice]:
-        """The sentences since the last call."""
+        """Takes the sentences for its person since the last call."""
         return self._conversation.notes()
 
     def clip(self) -> Clip:
-        """The last minute, to be written while the drive goes on."""
+        """The last minute, to write while the drive goes on."""
         return self._recorder.clip()
 
     def newest(self) -> tuple[Moment | None, Clip]:
-        """The newest frame, and the clip that it belongs to without its moments."""
+        """The newest frame, and its clip without moments."""
         return self._recorder.newest()
 
     def jpeg(self, image: np.ndarray) -> bytes:
-        """A picture of this drive (uint8 [H, W, 3]), encoded once while it is among the newest."""
+        """The JPEG of a picture of this drive, uint8 [H, W, 3], encoded once while it is among the newest."""
         return self._recorder.jpegs.of(image)
 
     def save_clip(self, folder: Path) -> tuple[Path, Path, float]:
-        """Writes the last minute to a new mp4 and JSON in `folder`: their paths and the seconds. ExportError."""
+        """Writes the last minute to a new mp4 and sidecar in `folder`; their paths and its seconds. ExportError."""
         clip = self.clip()
-        video, beside = write_clip(clip, free_name(folder, stem(clip.seed)))
-        return video, beside, clip.seconds
+        video, labels = write_clip(clip, free_name(folder, stem(clip.seed)))
+        return video, labels, clip.seconds
 
     def fork(self) -> Session:
-        """A second drive with the same past, seed and plan: left alone, it would go on as this one does.
+        """A session with the same past, seed and plan, which would go on as this one does.
 
-        Call it while the loop stands still. SessionError while a guest drives along.
+        Call it between frames. SessionError while a guest drives along.
         """
         if self.companion is not None:
             raise SessionError(ACCOMPANIED)
@@ -221,25 +231,29 @@ class Session:
         return other
 
     def beside(self) -> Drive:
-        """A drive from a second car in this one's dream. DataError where there is no place for one."""
+        """A drive of a second car in this one's dream. DataError where there is no place for one."""
         return self._drive.beside()
 
     # -- the loop's side ----------------------------------------------------------------------------------------------
 
     @property
     def seed(self) -> int:
+        """The dream's seed."""
         return self._drive.dream.seed
 
     @property
     def dream(self) -> AnyDream:
+        """The drive's dream."""
         return self._drive.dream
 
     @property
     def frame(self) -> Frame:
+        """The newest frame."""
         return self._drive.frame
 
     @property
     def timeline(self) -> Timeline:
+        """The plan's timeline."""
         return self._drive.timeline
 
     @property
@@ -248,59 +262,61 @@ class Session:
         return astuple(self._drive.pedals)
 
     @property
-    def ordered(self) -> int:
-        """Orders that wait for the next tick."""
-        return self._mailbox.ordered
+    def pending_orders(self) -> int:
+        """Number of orders that wait for the next tick."""
+        return self._mailbox.pending_orders
 
     @property
     def remember(self) -> Callable[[Correction], object] | None:
-        """Keeps what a person meant; set where somebody is there to be asked."""
+        """Stores a correction; set only where a person can be asked."""
         return self._conversation.remember
 
     @remember.setter
     def remember(self, keep: Callable[[Correction], object] | None) -> None:
         self._conversation.remember = keep
 
-    def go_on_from(self, dream: AnyDream, timeline: Timeline, pedals: tuple[float, float], scene: str | None) -> None:
-        """Another drive's dream and plan take the place of this one's."""
+    def continue_from(
+        self, dream: AnyDream, timeline: Timeline, pedals: tuple[float, float], scene: str | None
+    ) -> None:
+        """Replaces dream, plan, wheel and pedals by those of another drive, and lets it go on."""
         assert dream.frame is not None
-        self._drive.go_on_from(dream, dream.frame, timeline, scene)
+        self._drive.continue_from(dream, dream.frame, timeline, scene)
         self._renew()
         self._drive.pedals = Pedals(*pedals)
         self.pause(False)
 
     def replay(self, control: Control, by_keys: bool, lines: Sequence[str]) -> None:
-        """A frame as it was dreamt before, after the plan lines that were given then. DataError."""
+        """Repeats a past frame under its control, after the plan lines of that time. DataError."""
         for line in lines:
             if isinstance(plan := parse_line(line), Plan):
                 self.timeline.plan(plan)
         state = self.timeline.tick(self.frame, by_keys)
         self.take(StepRequest(control, by_keys, state.steps), self.dream.step(control))
 
-    def before(self, moments: Sequence[Moment], said: Sequence[Said]) -> None:
-        """What came before the frames that this drive has."""
-        self._recorder.before(moments, said)
+    def prepend(self, moments: Sequence[Moment], exchanges: Sequence[Exchange]) -> None:
+        """Puts an earlier part of the drive before the recorded one."""
+        self._recorder.prepend(moments, exchanges)
 
     def record_all(self) -> None:
-        """From now on the clip is the whole drive, not its last minute."""
+        """Makes the clip the whole drive from now on, not the last minute."""
         self._recorder.keep_all()
 
     def begin_tick(self) -> bool:
-        """Takes what came in since the last tick; says whether this tick is to dream a frame."""
+        """Carries out the orders since the last tick; returns whether this tick is to make a frame."""
         for order in self._mailbox.orders():
             try:
                 order()
             except LucidriveError as error:
                 self.tell(explain(error), "error")
-        if self._mailbox.goes_on():
+        if self._mailbox.take_tick():
             return True
         self._publish()
         return False
 
-    def wish(self) -> StepRequest | None:
-        """What the next frame is to be told: the plan, or the person's keys, as a Control.
+    def step_request(self) -> StepRequest | None:
+        """The request for the next frame, by the plan or the person's keys.
 
-        None when the driver cannot say: then the drive is paused at its last good frame and a sentence says why.
+        None where the driver fails: then the drive is paused at its last good frame and a sentence says why.
         """
         try:
             if self.companion is not None:
@@ -309,50 +325,51 @@ class Session:
             state = self._drive.advance_timeline(keys)
             if self._drive.keyboard is None:
                 self._conversation.follow(state)
-            return self._drive.wish(state, keys)
+            return self._drive.step_request(state, keys)
         except DataError as error:
-            self._stand(error)
+            self._pause_after(error)
             return None
 
-    def dream_on(self, wish: StepRequest) -> Frame | None:
-        """The frame that was wished for, dreamt alone; None as in `wish`."""
+    def step_alone(self, request: StepRequest) -> Frame | None:
+        """Steps this dream alone; None as in `step_request`."""
         try:
-            frame = self.dream.step(wish.control)
+            frame = self.dream.step(request.control)
         except DataError as error:
-            self._stand(error)
+            self._pause_after(error)
             return None
-        self.take(wish, frame)
+        self.take(request, frame)
         return frame
 
-    def take(self, wish: StepRequest, frame: Frame) -> None:
-        """The frame that was wished for, where the dream has been stepped already, together with others."""
-        self._drive.take(wish, frame)
-        self._recorder.add(Moment(frame, wish.by_keys, wish.steps))
+    def take(self, request: StepRequest, frame: Frame) -> None:
+        """Takes the frame of a dream that has been stepped."""
+        self._drive.take(request, frame)
+        self._recorder.add(Moment(frame, request.by_keys, request.steps))
         if self.companion is not None:
             self.companion.follow()
         self._publish()
 
     def tick(self) -> Frame | None:
-        """One frame of this drive alone; None as in `wish`."""
-        wish = self.wish()
-        return None if wish is None else self.dream_on(wish)
+        """Makes one frame of this drive alone; None as in `step_request`."""
+        request = self.step_request()
+        return None if request is None else self.step_alone(request)
 
     def sentence(self) -> tuple[str, Context] | None:
-        """The next text for the brain with the drive's context, if one waits and no new drive is asked for; from now on it is being read."""
+        """Takes the next sentence for the brain, with the drive's context; None where none waits or a new drive is asked for."""
         text = self._mailbox.sentence()
         return None if text is None else self._conversation.read(text)
 
-    def heard(self, reply: Heard) -> None:
-        """The brain has read the sentence: a plan is scheduled, a refusal or a question becomes a sentence."""
-        self._conversation.heard(reply)
+    def on_reply(self, reply: BrainReply) -> None:
+        """Schedules the plan of a sentence, or tells the person a refusal or question."""
+        self._conversation.on_reply(reply)
         self._publish()
 
-    def misheard(self, error: BaseException) -> None:
-        """The brain failed on the sentence; the drive goes on."""
-        self._conversation.misheard(error)
+    def on_error(self, error: BaseException) -> None:
+        """Reports that the brain failed on the sentence; the drive goes on."""
+        self._conversation.on_error(error)
         self._publish()
 
     def tell(self, text: str, kind: NoteKind = "news") -> None:
+        """Adds a sentence for its person."""
         self._conversation.tell(text, kind)
 
     # -- within -------------------------------------------------------------------------------------------------------
@@ -362,7 +379,7 @@ class Session:
             raise SessionError(KEYS_ALONE)
 
     def _renew(self) -> None:
-        """Another drive has begun."""
+        """Starts mailbox, conversation and recorder anew for another drive."""
         self._mailbox.empty()
         self._conversation.renew()
         self._recorder.begin(self._drive.dream, self._drive.scene, self._drive.frame)
@@ -376,7 +393,7 @@ class Session:
         if self._drive.remark:
             self.tell(self._drive.remark)
 
-    def _stand(self, error: DataError) -> None:
+    def _pause_after(self, error: DataError) -> None:
         self._mailbox.paused = True
         self.tell(f"{explain(error)} The drive is paused.", "error")
         self._publish()
@@ -402,5 +419,5 @@ class Session:
 
 
 def stem(seed: int) -> str:
-    """A name for what is saved now."""
+    """A file name's stem with the time and seed."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{seed}-{secrets.token_hex(2)}"  # tabs may share a second

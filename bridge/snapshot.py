@@ -1,4 +1,4 @@
-"""What passes between a drive and those outside it: how it stands, what it tells, what it is to dream next."""
+"""Values that cross a drive's border: its snapshot, its notices to people, the request for its next frame."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ NoteKind = Literal["news", "question", "refusal", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence to a person."""
+    """A sentence for a person."""
 
     text: str
     kind: NoteKind = "news"
-    choices: tuple[str, ...] = ()  # plan lines, one of which was meant
+    choices: tuple[str, ...] = ()  # plan lines to choose the meaning from
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Where a dream begins that begins in a film: uint8 frames [T, H, W, 3] a tenth of a second apart, and m/s."""
+    """A film that a dream begins in: uint8 frames [T, H, W, 3] a tenth of a second apart, and the speed in m/s."""
 
     frames: np.ndarray
     speed: float
@@ -34,7 +34,7 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A drive as it stands after a tick. `thinking`: a sentence is waiting or being read."""
+    """A drive's state after a tick. by_keys: whether keys drove the frame; thinking: whether a sentence waits or is being read."""
 
     frame: Frame
     by_keys: bool
@@ -47,27 +47,38 @@ class Snapshot:
     scene: str | None
     quality: int = 2  # the dial: a picture size of SIZES, or a latent world's K
     target: float = 0.0  # m/s
-    reading: str = ""  # the sentence that the brain is at, and those that wait
-    waiting: int = 0
+    reading: str = ""  # the sentence that the brain reads
+    waiting: int = 0  # sentences
 
 
 @dataclass(frozen=True, slots=True)
 class StepRequest:
-    """What a tick asks of its dream; by_keys: whether a person holds a key."""
+    """The request for a frame: its control, whether keys are pressed, and the states of the plan's steps."""
 
     control: Control
     by_keys: bool
     steps: tuple[StepState, ...]
 
 
-class Heard(Protocol):
-    """What the brain gives back; `brain.director.Reply` is one."""
+class BrainReply(Protocol):
+    """The brain's reply to a sentence, such as `brain.director.Reply`."""
 
     @property
-    def utterance(self) -> Utterance: ...
+    def utterance(self) -> Utterance:
+        """The plan, refusal or question."""
+        ...
+
     @property
-    def line(self) -> str: ...
+    def line(self) -> str:
+        """The same in the plan language."""
+        ...
+
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """Computing time."""
+        ...
+
     @property
-    def instead(self) -> str | None: ...
+    def instead(self) -> str | None:
+        """Another plan line, where the brain doubts its first."""
+        ...

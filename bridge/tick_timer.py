@@ -1,30 +1,31 @@
-"""How long the frames of a tick take with so many dreams, measured; and whether one more would break real time."""
+"""Measures how long the frames of a tick take by the number of dreams, and estimates it for one more."""
 
 from __future__ import annotations
 
 import threading
 
-SMOOTHING = 0.1  # of a new duration in what is known
-MORE = 0.5  # of one dream's time: what a batch is expected to take longer for each further one, until it is known
+SMOOTHING = 0.1  # weight of a new duration
+MORE = 0.5  # of one dream's time: estimate for each further dream of a batch, until it is measured
 
 
 class TickTimer:
-    """Durations in seconds by the number of dreams in a batch. May be asked from any thread."""
+    """Durations in seconds by the number of dreams in a batch. Any thread may call it."""
 
     def __init__(self) -> None:
-        self._known: dict[int, float] = {}
+        self._seconds: dict[int, float] = {}
         self._lock = threading.Lock()
 
-    def took(self, dreams: int, seconds: float) -> None:
+    def record(self, dreams: int, seconds: float) -> None:
+        """Adds the duration of a tick with this number of dreams."""
         with self._lock:
-            before = self._known.get(dreams, seconds)
-            self._known[dreams] = before + SMOOTHING * (seconds - before)
+            before = self._seconds.get(dreams, seconds)
+            self._seconds[dreams] = before + SMOOTHING * (seconds - before)
 
     def expected(self, dreams: int) -> float:
-        """With so many; reckoned from the nearest smaller number that is known, 0 where there is none."""
+        """Expected seconds of a tick with this number, from the nearest smaller number that was measured; 0 without one."""
         with self._lock:
-            known = max((number for number in self._known if number <= dreams), default=0)
-            if not known:
+            nearest = max((number for number in self._seconds if number <= dreams), default=0)
+            if not nearest:
                 return 0.0
-            single = self._known.get(1, self._known[known] / (1 + MORE * (known - 1)))
-            return self._known[known] + MORE * single * (dreams - known)
+            single = self._seconds.get(1, self._seconds[nearest] / (1 + MORE * (nearest - 1)))
+            return self._seconds[nearest] + MORE * single * (dreams - nearest)

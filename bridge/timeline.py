@@ -1,10 +1,10 @@
-"""Plan -> what the dream is told, for every frame. Pure logic: no model, no clock but the frames it is shown.
+"""Turns plans into controls, frame by frame. Pure logic: no model, no clock but the frames.
 
-How plans meet:
+How plans combine:
 
 * Conditions and events begin when their `@when` says so and go on whatever the car does. A new weather (time, event)
-  takes the place of the one before it.
-* One manoeuvre is under way at a time; a second one of the same plan waits for the first. `stop` stays in force until
+  replaces the one before it.
+* One manoeuvre runs at a time; a second one of the same plan waits for the first. `stop` stays in force until
   `go`, `follow`, another manoeuvre, or a speed above zero.
 * A new plan with a manoeuvre replaces the manoeuvres of older plans that are not done; one with a speed (`speed`,
   `faster`, `slower`) replaces their speeds. A `go` replaces only stops. `follow` cancels every older drive step.
@@ -29,7 +29,7 @@ Status = Literal["pending", "running", "done", "timed_out", "cancelled"]
 CRUISE_KMH = 30.0
 MAX_KMH, CHANGE_KMH = 60.0, 10.0
 MAX_OPEN = 32  # steps that are not done
-KEEP_SECONDS, KEEP_STEPS = 8.0, 12  # how long a finished step is still told of, and how many of them
+KEEP_SECONDS, KEEP_STEPS = 8.0, 12  # how long a finished step is still shown, and how many of them
 JUNCTION_SECONDS = 60.0  # how long `@junction` waits
 
 COMMANDS = {
@@ -44,8 +44,8 @@ SPEEDS = ("speed", "faster", "slower")
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """A step as a person may see it. `reason`: one phrase, why it waits or how it ended. number: which step of the drive;
-    share: how far it has come, 0 to 1, as far as that can be told.
+    """A step as shown to a person. reason: a phrase, why it waits or how it ended; number: which step of the drive; share: an estimate
+    of how far it has come, 0 to 1.
     """
 
     step: Step
@@ -70,7 +70,7 @@ class TimelineState:
     steps: tuple[StepState, ...]
 
     def control(self, steer: float = 0.0, accel: float = 0.0) -> Control:
-        """What the next frame is told, with the wheel and the pedals so."""
+        """The next frame's control with this wheel and these pedals."""
         return Control(
             steer=steer,
             accel=accel,
@@ -85,7 +85,7 @@ class TimelineState:
 
 @dataclass(eq=False)
 class _Entry:
-    """A step on its way. `after` is the step before it in its plan."""
+    """A step of the schedule. after: the step before it in its plan. Its fields are saved with a drive."""
 
     step: Step
     plan: int
@@ -128,7 +128,7 @@ class Timeline:
     # -- in -----------------------------------------------------------------------------------------------------------
 
     def plan(self, plan: Plan) -> None:
-        """Schedules a plan; SessionError, with nothing changed, when too many steps are waiting already."""
+        """Schedules a plan. SessionError, with nothing changed, where too many steps are waiting."""
         if sum(entry.open for entry in self._entries) + len(plan.steps) > MAX_OPEN:
             raise SessionError(f"More than {MAX_OPEN} steps are waiting; say 'follow the road' to cancel them.")
         self._plans += 1
@@ -140,30 +140,30 @@ class Timeline:
             self._entries.append(before)
 
     def cancel(self, reason: str = "cancelled") -> None:
-        """Drops every step that is not done."""
+        """Cancels every step that is not done."""
         for entry in self._open():
             self._end(entry, "cancelled", reason)
 
     def miss_turns(self, reason: str) -> None:
-        """The turn that is under way cannot be made: it has timed out."""
+        """Ends a running turn, which cannot be made, as timed out."""
         for entry in self._open():
             if entry.status == "running" and entry.step.name in TURNS:
                 self._end(entry, "timed_out", reason)
 
     def give_way(self, group: str) -> None:
-        """What runs of that kind ends: another person's, in the same scene, takes its place."""
+        """Ends running steps of a group, for those of another person in the same scene."""
         for entry in self._open():
             if entry.status == "running" and entry.step.group == group:
                 self._end(entry, "cancelled", "another's took its place")
 
     def beside(self) -> Timeline:
-        """Of another person in the same scene: weather and time of day are one for both, whoever changes them."""
+        """A timeline for another person in the same scene, which shares weather and time of day."""
         other = Timeline()
         other._weather, other._time = self._weather, self._time
         return other
 
     def tick(self, frame: Frame, keys_held: bool = False) -> TimelineState:
-        """Takes in the newest frame; says what the next one is to be told."""
+        """Takes in the newest frame; what the plan asks of the next one. keys_held: whether driving steps wait for the person's keys."""
         self._frame += 1
         for entry in self._open():
             if entry.status == "running" and not (keys_held and entry.drives) and entry.progress is not None:
@@ -177,6 +177,7 @@ class Timeline:
     # -- out ----------------------------------------------------------------------------------------------------------
 
     def state(self) -> TimelineState:
+        """What the plan asks of the next frame, and the states of its steps."""
         event, side, level = Event.NONE, Side.NONE, NO_LEVEL
         if (running := self._running("event")) is not None:
             event = Event[running.step.name.upper()]
@@ -199,7 +200,7 @@ class Timeline:
         )
 
     def context(self) -> Context:
-        """What a sentence may refer to ("heavier", "cancel that"), for the brain."""
+        """The context for the brain, to which a sentence may refer ("heavier", "cancel that")."""
         pending = next((e.step.name for e in self._open() if e.step.group == "drive"), None)
         return Context(
             condition_line("weather", int(self._weather.value)),
@@ -210,7 +211,7 @@ class Timeline:
 
     @property
     def event_running(self) -> int:
-        """The number of the event step that runs; 0: none."""
+        """The number of the running event step, 0 without one."""
         running = self._running("event")
         return running.number if running is not None else 0
 
@@ -297,7 +298,7 @@ class Timeline:
             self._end(entry, verdict.outcome, verdict.reason)
 
     def _end(self, entry: _Entry, status: Status, reason: str) -> None:
-        if entry.status == "running" and entry.step.duration is not None:  # what was before comes back
+        if entry.status == "running" and entry.step.duration is not None:  # the value before comes back
             match entry.step.group:
                 case "weather":
                     self._weather.restore()
@@ -310,7 +311,7 @@ class Timeline:
         entry.status, entry.reason, entry.ended = status, reason, self._frame
 
     def _take_place(self, entry: _Entry) -> None:
-        """A condition or event pushes out the running one of its kind."""
+        """Ends the running condition or event of the same kind."""
         for other in self._open():
             if other is not entry and other.status == "running" and other.step.group == entry.step.group:
                 self._end(other, "cancelled", f"{entry.step.name} took its place")
@@ -329,11 +330,11 @@ class Timeline:
                 self._end(entry, "cancelled", "a new speed came")
 
     def _forget(self) -> None:
-        """Finished steps are dropped once they are old or many, but for those that another one waits for."""
+        """Drops finished steps once they are old or many, except those that another one waits for."""
         over = [e for e in self._entries if not e.open and self._frame - e.ended < KEEP_SECONDS * FPS]
-        told = {id(e) for e in sorted(over, key=lambda e: e.ended)[-KEEP_STEPS:]}
+        recent = {id(e) for e in sorted(over, key=lambda e: e.ended)[-KEEP_STEPS:]}
         awaited = {id(e.after) for e in self._open()}
-        self._entries = [e for e in self._entries if e.open or id(e) in told or id(e) in awaited]
+        self._entries = [e for e in self._entries if e.open or id(e) in recent or id(e) in awaited]
 
     # -- look-ups -----------------------------------------------------------------------------------------------------
 
@@ -358,17 +359,19 @@ class Timeline:
 
 
 class _Lasting:
-    """A value that a step may change for a while: `restore` brings back the last one that was meant to stay."""
+    """A value that a step may change for a while. Its fields are saved with a drive."""
 
     def __init__(self, value: float) -> None:
         self.value = self._base = value
 
     def set(self, value: float, for_a_while: bool) -> None:
+        """Changes the value, for a while or for good."""
         self.value = value
         if not for_a_while:
             self._base = value
 
     def restore(self) -> None:
+        """Brings back the last value that was set for good."""
         self.value = self._base
 
 

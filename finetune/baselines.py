@@ -1,4 +1,4 @@
-"""What the brain is measured against: the base model under the grammar, told of the language, with examples or without."""
+"""The brain's baselines: the base model under the grammar with an instruction, zero-shot or few-shot."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from brain.prompt import FewShot, beginning, prompt_tokens
 EVENTS = [
     f"{name}(side)" if kind.signature == "side" else name for name, kind in STEPS.items() if kind.group == "event"
 ]
-TOLD = f"""Write what the driver wants as one line of steps joined by ';'.
+INSTRUCTION = f"""Write what the driver wants as one line of steps joined by ';'.
 Steps: follow left right straight lane_left lane_right stop go faster slower speed(km/h) clear rain(1-3) snow(1-3) \
 fog(1-3) dawn day dusk night {" ".join(EVENTS)}.
 After a step: @next after the one before, @junction at the junction, @+N in N seconds, ~N for N seconds.
 Impossible: refuse(unsupported). Not about the drive: refuse(offtopic). Unclear: ask(direction), ask(side), \
 ask(event), ask(speed)."""
 
-# Written for this prompt: in no test and not of the generator.
+# Written for this prompt: neither in a test nor in the corpus.
 SHOTS = (
     FewShot("turn left here", "", "left"),
     FewShot("stop and afterwards make it night", "", "stop;night@next"),
@@ -37,16 +37,17 @@ SHOTS = (
 
 
 class PromptedModel:
-    """A director's model that is told of the language in its prompt. Answers like a director, at one go.
+    """The base model, prompted with the plan language. Answers like a director, in one call.
 
-    It has the model to itself until another is made of it.
+    Only the newest instance may use the director's model: the prompt's prefix is cached in it.
     """
 
-    def __init__(self, director: Director, instruction: str = TOLD, shots: Sequence[FewShot] = ()) -> None:
+    def __init__(self, director: Director, instruction: str = INSTRUCTION, shots: Sequence[FewShot] = ()) -> None:
         self.director, self.instruction, self.shots = director, instruction, shots
         director.model.expect(beginning(director.model.tokenizer, instruction, shots))
 
     def answer(self, text: str, context: str = "") -> Reply:
+        """The plan for a text, with the time it took; as `Director.answer`, without its fallbacks."""
         began = time.perf_counter()
         model = self.director.model
         prompt = prompt_tokens(model.tokenizer, clean(text), context, self.instruction, self.shots)

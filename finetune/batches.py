@@ -1,8 +1,8 @@
-"""Batches of examples laid end to end: several share a row and the beginning that all prompts have, and see no other.
+"""Packed batches: several examples share a row and the beginning that all prompts have, and attend to no other example.
 
-A row reads `shared | rest of one | rest of another | padding`; an example's tokens see the shared beginning and those
-before them in the example, and count their places from there. So a batch takes about two thirds of the work of one
-padded row an example, for the same losses.
+A row reads `shared | rest of one | rest of another | padding`. An example's tokens attend to the shared beginning and
+to earlier tokens of the same example, and their positions count from there. A batch takes about two thirds of the work
+of one padded row per example, for the same losses.
 
 Shapes: R rows, L tokens of the longest row.
 """
@@ -34,9 +34,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """Token ids, labels (IGNORE where nothing is to be learnt), places in the own text, and whose token it is: [R, L].
+    """Token ids, labels (IGNORE where there is no loss), positions within the example, and each token's example: [R,
+    L].
 
-    Owners count from 1 through the whole batch.
+    `owner` counts examples from 1 through the whole batch; SHARED and PADDING mark the other tokens.
     """
 
     tokens: Tensor
@@ -46,33 +47,36 @@ class TokenBatch:
 
     @property
     def size(self) -> int:
-        """Tokens, without padding."""
+        """Number of tokens without padding."""
         return int((self.owner != PADDING).sum())
 
     def mask(self, dtype: torch.dtype) -> Tensor:
-        """[R, 1, L, L] to be added to the scores of attention: 0 where a token may look, else the least number."""
+        """[R, 1, L, L], added to the attention scores: 0 where a token may attend, else the dtype's least number."""
         length = self.owner.shape[1]
-        looking, seen = self.owner[:, :, None], self.owner[:, None, :]
-        may = ((looking == seen) | (seen == SHARED)) & torch.ones(length, length, dtype=torch.bool).tril()
+        query, key = self.owner[:, :, None], self.owner[:, None, :]
+        may = ((query == key) | (key == SHARED)) & torch.ones(length, length, dtype=torch.bool).tril()
         return torch.zeros(may.shape, dtype=dtype).masked_fill_(~may, torch.finfo(dtype).min)[:, None]
 
 
 def example(tokenizer: Any, case: Case) -> Example:
-    """Tokens of a case: its prompt as the brain is given it, its plan, and the end of sequence."""
+    """Tokens of a case: the prompt as the brain gets it, the plan, and the end of sequence."""
     prompt = prompt_tokens(tokenizer, case.text, case.context)
     plan = list(tokenizer(case.plan, add_special_tokens=False).input_ids)
     return Example([*prompt, *plan, tokenizer.eos_token_id], len(prompt))
 
 
 def shared_beginning(examples: Sequence[Example]) -> int:
-    """How many tokens all prompts begin with; at least the last of every prompt is its own."""
+    """Number of tokens that all prompts begin with; at least the last token of every prompt is its own."""
     least, most = min(item.tokens for item in examples), max(item.tokens for item in examples)
     longest = min(item.prompt for item in examples) - 1
     return next((place for place in range(longest) if least[place] != most[place]), longest)
 
 
 def pack(examples: Sequence[Example], shared: int) -> TokenBatch:
-    """The examples in rows of about the same length, EXAMPLES_A_ROW in each on average."""
+    """The examples in rows of about equal length, EXAMPLES_A_ROW per row on average.
+
+    shared: length of the common beginning.
+    """
     rows: list[list[Example]] = [[] for _ in range(-(-len(examples) // EXAMPLES_A_ROW))]
     for item in sorted(examples, key=lambda item: -len(item.tokens)):
         min(rows, key=lambda row: sum(len(one.tokens) - shared for one in row)).append(item)
@@ -108,8 +112,9 @@ class Batches:
         return max(1, len(self.examples) // self.size)
 
     def batch(self, step: int) -> TokenBatch:
+        """The packed batch of a step; the same step gives the same batch."""
         epoch, number = divmod(step, len(self))
         generator = torch.Generator().manual_seed(self.seed * 1000 + epoch)
         order = torch.randperm(len(self.examples), generator=generator).tolist()
-        chosen = order[number * self.size : (number + 1) * self.size]
-        return pack([self.examples[index] for index in chosen], self.shared)
+        indices = order[number * self.size : (number + 1) * self.size]
+        return pack([self.examples[index] for index in indices], self.shared)

@@ -1,4 +1,4 @@
-"""Which of the adapters at the validations is the best one, and when there has been no better one for too long."""
+"""Tracks the best adapter over the validations, and whether there has been no better one for too long."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 
 
 class Best:
-    """Kept in `folder / "best.json"`, so that a run that goes on knows it. The adapter itself is the caller's to write."""
+    """Written to `folder / "best.json"`, so that a resumed run knows it. The caller writes the adapter itself."""
 
     def __init__(self, folder: Path, patience: int) -> None:
         self.file, self.adapter, self.patience = folder / "best.json", folder / "adapter", patience
         self.exact, self.step, self.worse = -1.0, 0, 0
         if self.file.exists() and self.adapter.exists():
-            kept = json.loads(self.file.read_text())
-            self.exact, self.step, self.worse = kept["exact"], kept["step"], kept["worse"]
+            record = json.loads(self.file.read_text())
+            self.exact, self.step, self.worse = record["exact"], record["step"], record["worse"]
 
     @property
     def is_over(self) -> bool:
-        """Whether so many validations in a row were no better that training should stop."""
+        """Whether `patience` validations in a row were no better, so that training should stop."""
         return self.worse >= self.patience
 
     def is_better(self, exact: float) -> bool:
-        """Whether it is at least as good as the best so far: of equals the one that learnt longer is taken."""
+        """Whether it is at least as good as the best so far: among equals the one trained longer wins."""
         if exact >= self.exact:
             return True
         self.worse += 1
@@ -30,7 +30,7 @@ class Best:
         return False
 
     def note(self, step: int, exact: float) -> None:
-        """The adapter of `step` has been written: it is the best now."""
+        """Records that the adapter of `step`, now the best, has been written."""
         self.exact, self.step, self.worse = exact, step, 0
         self._write()
 

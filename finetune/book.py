@@ -2,14 +2,14 @@
 
 | column | what it holds |
 |---|---|
-| text | a phrase, or a template with slots: `{city}` is filled from the list `slot.city`, `{a}` by what is composed |
+| text | a phrase, or a template with slots: `{city}` is filled from the list `slot.city`, `{a}` by another phrase |
 | language | en or zh |
-| kind | the list that the phrase belongs to, `order.left`; a list is sampled from as a whole |
-| plan | what the phrase means in the plan language, its slots open: `speed({kmh})`; empty for a word of a sentence |
-| split | who may use the phrase: `train`, `validation`, `held_out`, several of them with commas between, or `train_extra` |
+| kind | the list that the phrase belongs to: `order.left` |
+| plan | the phrase's plan with open slots: `speed({kmh})`; empty for a word within a sentence |
+| split | the splits that may use the phrase: `train`, `validation`, `held_out`, separated by commas, or `train_extra` |
 
-`train_extra` is trained on as well, but was written after the splits had been drawn: it leaves the weight of its list in
-the other splits as it was. The order of a list's rows is part of the corpus: a seed draws by position.
+`train_extra` belongs to `train`, but was written after the splits had been drawn, so it does not change the weight of its
+list in the other splits. The order of a list's rows is part of the corpus: a seed draws by position.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One phrase. `splits` are those that may use it; `extra`: it was written after the splits had been drawn."""
+    """One phrase. splits: those that may use it; extra: whether it was added after the splits had been drawn."""
 
     text: str
     language: str
@@ -46,10 +46,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PhraseList:
-    """The phrases of one kind in one language: what they mean, and which of them each split may use.
+    """The phrases of one kind in one language: their plan, and the options of each split.
 
-    `weights`: how often the list is drawn from beside another one of the same meaning; the number of its phrases, whatever
-    their split, so that every split draws from both alike.
+    weights: sampling weight of the list beside another one of the same meaning: its number of phrases over all splits,
+    so that every split draws from both alike.
     """
 
     plan: str
@@ -62,7 +62,7 @@ Book = Mapping[str, PhraseList]  # by kind, in the order of the tables
 
 @cache
 def read_book(language: str, folder: Path = FOLDER) -> Book:
-    """The phrases in one language. Raises DataError when there are none, or a table is not what it should be."""
+    """The phrases in one language. DataError where there are none, or a table is malformed."""
     rows = defaultdict(list)
     for path in sorted(folder.glob("*.tsv")):
         for row in read_rows(path):
@@ -74,7 +74,7 @@ def read_book(language: str, folder: Path = FOLDER) -> Book:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of one table. DataError names the first bad line."""
+    """The rows of one table. DataError where a line is malformed; it names the first."""
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         if next(lines, None) != COLUMNS:
@@ -109,10 +109,10 @@ def _phrase_list(rows: list[Row]) -> PhraseList:
     options: dict[Split, tuple[str, ...]] = {
         split: tuple(row.text for row in rows if split in row.splits) for split in SPLITS
     }
-    drawn = sum(not row.extra for row in rows)
-    return PhraseList(rows[0].plan, options, {split: len(rows) if split == "train" else drawn for split in SPLITS})
+    original = sum(not row.extra for row in rows)
+    return PhraseList(rows[0].plan, options, {split: len(rows) if split == "train" else original for split in SPLITS})
 
 
 def kinds(book: Book, prefix: str) -> list[str]:
-    """What there are lists for: `left`, `right`, ... of `noun.left`, `noun.right`, ... for the prefix `noun`."""
+    """The names of a prefix's lists: `left`, `right`, ... of `noun.left`, `noun.right`, ... for `noun`."""
     return [kind.removeprefix(f"{prefix}.") for kind in book if kind.startswith(f"{prefix}.")]

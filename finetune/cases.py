@@ -1,4 +1,4 @@
-"""One example (text, context, plan), the files it is kept in, and when two texts are the same to a learner."""
+"""One example (text, context, plan), its files, and the template of a text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from brain.plan import PlanError, parse_line, print_line
 from world.errors import DataError
 
-BENCHMARK = Path(__file__).parent / "benchmark"  # cases written by hand, for evaluation alone
+BENCHMARK = Path(__file__).parent / "benchmark"  # hand-written cases, for evaluation alone
 _NUMBER_WORD = (
     "half|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty"
 )
@@ -23,7 +23,7 @@ _SLOTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One example. `kind` says what sort of sentence it is, for reporting by kind; language is en or zh."""
+    """One example. kind: the sort of sentence, for scores by kind; language: en or zh."""
 
     text: str
     context: str
@@ -33,26 +33,27 @@ class Case:
 
 
 def bare(text: str) -> str:
-    """The text without what makes no difference to its meaning: capitals, punctuation, spaces, widths."""
+    """The text in lower case, NFKC, without punctuation and repeated spaces."""
     wide = unicodedata.normalize("NFKC", text).lower()
-    kept = "".join(c if c.isalnum() or c == "'" else " " for c in wide.replace("\u2019", "'"))
-    return " ".join(kept.split())
+    words = "".join(c if c.isalnum() or c == "'" else " " for c in wide.replace("\u2019", "'"))
+    return " ".join(words.split())
 
 
 def template(text: str) -> str:
-    """`bare`, with every number and every side replaced by a mark: what is left when a text's slots are emptied."""
+    """`bare` with every number and side replaced by "#"; the same for texts that differ in their slots alone."""
     return " ".join(_SLOTS.sub("#", bare(text)).split())
 
 
 def language_of(text: str) -> str:
-    """Chinese ("zh") where a character is a Han one, else English ("en")."""
+    """ "zh" where the text has a Han character, else "en"."""
     return "zh" if any("\u2e80" < c < "\ua000" or "\uf900" <= c < "\ufb00" or c >= "\U00020000" for c in text) else "en"
 
 
 def read_tsv(path: Path) -> list[Case]:
-    """Hand-written cases: text TAB context TAB plan, and TAB kind where there is one; DataError names the first bad line.
+    """Hand-written cases: text TAB context TAB plan, and TAB kind where there is one. DataError names the first bad
+    line.
 
-    Lines that begin with # are remarks.
+    Lines that begin with # are comments.
     """
     cases = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -69,7 +70,7 @@ def read_tsv(path: Path) -> list[Case]:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """Cases from a jsonl file; DataError names the first bad line."""
+    """Cases from a jsonl file. DataError names the first bad line."""
     cases = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         try:
@@ -85,5 +86,5 @@ def read_cases(path: Path) -> list[Case]:
 
 
 def write_cases(cases: Iterable[Case], path: Path) -> None:
-    """One JSON object a line."""
+    """Writes one JSON object per line."""
     path.write_text("".join(json.dumps(asdict(case), ensure_ascii=False) + "\n" for case in cases))

@@ -1,4 +1,4 @@
-"""Below which confidence the brain should ask "did you mean ...?": measured on validation, tried on what is held out."""
+"""The confidence below which the brain asks "did you mean ...?": calibrated on validation, evaluated on held-out cases."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from finetune.cases import Case
 from finetune.corpus import corpus
 from world.telling import Report
 
-VALIDATION_SEED = 3  # not that of the cases by which training chooses
-ANNOYING = 0.1  # of right plans, the share that may be asked about
+VALIDATION_SEED = 3  # not the one that training validates with
+ANNOYING = 0.1  # share of right plans that may be questioned
 FEWEST = 20  # right plans
 
 
-def measured_threshold(director: Director, cases: int = 200, note: Report | None = None) -> dict[str, Any] | None:
-    """The threshold that asks about `ANNOYING` of the right plans of the validation templates, and what it is made from.
+def calibrate_threshold(director: Director, cases: int = 200, note: Report | None = None) -> dict[str, Any] | None:
+    """The threshold that asks about `ANNOYING` of the right plans of the validation templates, and how it was measured.
 
-    None where there are too few right plans to tell how sure a right one is.
+    None where there are too few right plans.
     """
     tests = corpus(cases, "validation", VALIDATION_SEED)
     replies = []
@@ -36,13 +36,15 @@ def measured_threshold(director: Director, cases: int = 200, note: Report | None
     return {"unsure": round(unsure, 4), "of": "validation templates", "cases": cases, "right": len(right)}
 
 
-def write_threshold(adapter: Path, found: dict[str, Any]) -> None:
-    """Beside the adapter, where `Director.load` looks for it. found: as `measured_threshold` gives it."""
-    (adapter / CONFIDENCE).write_text(json.dumps(found, indent=2) + "\n")
+def write_threshold(adapter: Path, threshold: dict[str, Any]) -> None:
+    """Writes it beside the adapter, where `Director.load` looks for it. threshold: from `calibrate_threshold`."""
+    (adapter / CONFIDENCE).write_text(json.dumps(threshold, indent=2) + "\n")
 
 
-def asked(unsure: float | None, cases: Sequence[Case], replies: Sequence[Reply]) -> dict[str, Any]:
-    """How the threshold does: who is asked, and how often the right plan is among the two that are offered."""
+def threshold_scores(unsure: float | None, cases: Sequence[Case], replies: Sequence[Reply]) -> dict[str, Any]:
+    """How the threshold performs: how often right and wrong plans are questioned, and how often the second of the two
+    offered is right.
+    """
     if unsure is None:
         return {"unsure": None}
     counts = {"right": 0, "right_asked": 0, "wrong": 0, "wrong_asked": 0, "wrong_asked_offered": 0}

@@ -1,4 +1,4 @@
-"""How well the brain understands: exact plans, slots, paraphrases, pairs and refusals, beside its baselines."""
+"""Scores of the brain beside its baselines: exact plans, slots, paraphrases, pairs and refusals."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from brain.llm import LocalModel
 from brain.plan import Plan
 from finetune.baselines import SHOTS, PromptedModel
 from finetune.cases import BENCHMARK, Case, read_tsv
-from finetune.confidence import asked
+from finetune.confidence import threshold_scores
 from finetune.corpus import apart, corpus
-from finetune.fuzz import endured, fuzzed, injections
+from finetune.fuzz import fuzz_texts, injections, robustness
 from finetune.rules import by_rules
 from finetune.scores import Answers, compare, mean, whole_sets
 from finetune.train import FinetuneConfig
 from world.telling import Report
 
-HELD_OUT_SEED = 2  # not the one that training validates on
+HELD_OUT_SEED = 2  # not the one that training validates with
 HAND_WRITTEN = BENCHMARK / "brain_cases.tsv"
 PARTS = ("brain", "rules", "int8", "injections", "fuzz", "base")
 PARAPHRASES, PAIRS = "brain_paraphrases.tsv", "brain_pairs.tsv"
@@ -31,7 +31,7 @@ PARAPHRASES, PAIRS = "brain_paraphrases.tsv", "brain_pairs.tsv"
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The cases that one answerer is measured on. Of paraphrases and pairs, those of one kind belong together."""
+    """The cases of an evaluation. Among paraphrases and pairs, cases of one kind form a set."""
 
     held_out: Sequence[Case]
     hand_written: Sequence[Case] = ()
@@ -50,33 +50,34 @@ def evaluate_brain(
     hand_written: Path | None = HAND_WRITTEN,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """The parts of `only`: the brain and its baselines on held-out templates and on the cases of `hand_written`.
+    """Scores of the parts in `only`: the brain and its baselines on held-out templates and the cases of `hand_written`.
 
-    A held-out case shares no phrase, connective or template with training. Beside the hand-written file, the files
-    brain_paraphrases.tsv and brain_pairs.tsv are taken too, where they are. fuzz, attempts: how many strange texts, how many
-    injections; seed: of the former.
+    A held-out case shares no phrase, connective or template with training. The files brain_paraphrases.tsv and
+    brain_pairs.tsv beside the hand-written file are used too, if there are any. fuzz, attempts: how many fuzzed texts
+    and injections; seed: of the former. Raises ValueError for an unknown part, WeightsError where the adapter is
+    missing or damaged, DataError where a file is malformed.
     """
-    wanted = [part for part in PARTS if part in only]
+    parts = [part for part in PARTS if part in only]
     if wrong := set(only) - set(PARTS):
         raise ValueError(f"there is no part {', '.join(sorted(wrong))}; there are {', '.join(PARTS)}")
-    told = report or (lambda fraction, text: None)
-    tests = gathered(cases, hand_written)
+    tell = report or (lambda fraction, text: None)
+    tests = load_suite(cases, hand_written)
     result: dict[str, Any] = {}
-    director = Director.load(adapter or ADAPTER) if set(wanted) - {"rules", "base"} else None
-    for number, part in enumerate(wanted):
+    director = Director.load(adapter or ADAPTER) if set(parts) - {"rules", "base"} else None
+    for number, part in enumerate(parts):
 
-        def note(done: float, what: str, number: int = number, part: str = part) -> None:
-            told((number + done) / len(wanted), f"{part}: {what}")
+        def note(share: float, what: str, number: int = number, part: str = part) -> None:
+            tell((number + share) / len(parts), f"{part}: {what}")
 
         if part == "rules":
             result["keyword_rules"] = by_keywords(tests)
         elif part == "base":
             base = Director.load(None)
-            result["base_zero_shot"] = measured(PromptedModel(base), tests, note)
-            result["base_few_shot"] = measured(PromptedModel(base, shots=SHOTS), tests, note)
+            result["base_zero_shot"] = scores_of(PromptedModel(base), tests, note)
+            result["base_few_shot"] = scores_of(PromptedModel(base, shots=SHOTS), tests, note)
             del base
         elif director is not None:
-            strange = (fuzzed(fuzz, seed), fuzz)
+            strange = (fuzz_texts(fuzz, seed), fuzz)
             result |= _of_brain(part, director, adapter or ADAPTER, tests, strange, attempts, note)
     return result
 
@@ -91,18 +92,18 @@ def _of_brain(
     note: Report,
 ) -> dict[str, Any]:
     if part == "brain":
-        found, replies = heard(director, tests, note)
-        return {"brain": found, "confidence": asked(director.unsure, tests.held_out, replies["held_out"])}
+        scores, replies = scores_and_replies(director, tests, note)
+        return {"brain": scores, "confidence": threshold_scores(director.unsure, tests.held_out, replies["held_out"])}
     if part == "int8":
         return {"int8": against_fp32(director, adapter, tests.hand_written, note)}
     if part == "fuzz":
-        return {"fuzz": endured(director, *strange, note)}
+        return {"fuzz": robustness(director, *strange, note)}
     texts = (("injection", text) for text in injections(attempts))
-    return {"injections": endured(director, texts, attempts, note)}
+    return {"injections": robustness(director, texts, attempts, note)}
 
 
 def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note: Report) -> dict[str, Any]:
-    """Exact plans of the brain as it is, int8, and of the same in fp32, on the same cases."""
+    """Exact plans of the brain in int8 and in fp32 on the same cases."""
     brains = {"int8": Director(director.model), "fp32": Director(LocalModel.load(adapter, quant="none"))}
     lines: dict[str, list[str]] = {"int8": [], "fp32": []}
     for number, case in enumerate(cases, 1):
@@ -110,7 +111,8 @@ def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note:
             lines[name].append(brain.answer(case.text, case.context).line)
         note(number / len(cases), "int8 beside fp32")
     exact = {
-        name: mean([line == case.plan for case, line in zip(cases, said, strict=True)]) for name, said in lines.items()
+        name: mean([line == case.plan for case, line in zip(cases, answers, strict=True)])
+        for name, answers in lines.items()
     }
     same = mean([a == b for a, b in zip(lines["int8"], lines["fp32"], strict=True)])
     return {
@@ -121,8 +123,11 @@ def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note:
     }
 
 
-def gathered(cases: int, hand_written: Path | None) -> Suite:
-    """The tests: `cases` held-out ones, less those that share a template with training, and what is in files."""
+def load_suite(cases: int, hand_written: Path | None) -> Suite:
+    """`cases` held-out cases, less those that share a template with training, and the hand-written files.
+
+    DataError where a file is malformed.
+    """
     held_out = apart(corpus(cases, "held_out", HELD_OUT_SEED), corpus(FinetuneConfig().cases))
     if hand_written is None:
         return Suite(held_out)
@@ -131,35 +136,35 @@ def gathered(cases: int, hand_written: Path | None) -> Suite:
     return Suite(held_out, read_tsv(hand_written), sets[PARAPHRASES], sets[PAIRS])
 
 
-def measured(answers: Answers, tests: Suite, note: Report) -> dict[str, Any]:
-    """Every score of one answerer, with what it got wrong, for people to read, and how long it took."""
-    return heard(answers, tests, note)[0]
+def scores_of(answers: Answers, tests: Suite, note: Report) -> dict[str, Any]:
+    """All scores of one answerer, with its wrong lines and its latency."""
+    return scores_and_replies(answers, tests, note)[0]
 
 
-def heard(answers: Answers, tests: Suite, note: Report) -> tuple[dict[str, Any], dict[str, list[Reply]]]:
-    """The scores, and the replies that they were made from, by part of the tests."""
+def scores_and_replies(answers: Answers, tests: Suite, note: Report) -> tuple[dict[str, Any], dict[str, list[Reply]]]:
+    """The scores, and the replies behind them by part of the suite."""
     parts = {"held_out": tests.held_out, "hand_written": tests.hand_written}
     parts |= {"paraphrases": tests.paraphrases, "pairs": tests.pairs}
-    total, done = sum(map(len, parts.values())), 0
+    total, count = sum(map(len, parts.values())), 0
     replies: dict[str, list[Reply]] = {name: [] for name in parts}
     for name, cases in parts.items():
         for case in cases:
             replies[name].append(answers.answer(case.text, case.context))
-            done += 1
-            note(done / total, name.replace("_", " "))
-    result = scored(tests, {name: [reply.line for reply in given] for name, given in replies.items()})
-    return result | timed([reply for given in replies.values() for reply in given]), replies
+            count += 1
+            note(count / total, name.replace("_", " "))
+    result = score_lines(tests, {name: [reply.line for reply in answers] for name, answers in replies.items()})
+    return result | latency([reply for answers in replies.values() for reply in answers]), replies
 
 
 def by_keywords(tests: Suite) -> dict[str, Any]:
-    """The scores of keyword rules."""
+    """The scores of the keyword rules."""
     parts = {"held_out": tests.held_out, "hand_written": tests.hand_written}
     parts |= {"paraphrases": tests.paraphrases, "pairs": tests.pairs}
-    return scored(tests, {name: [by_rules(case.text) for case in cases] for name, cases in parts.items()})
+    return score_lines(tests, {name: [by_rules(case.text) for case in cases] for name, cases in parts.items()})
 
 
-def scored(tests: Suite, lines: dict[str, list[str]]) -> dict[str, Any]:
-    """The scores of `lines` given to each part of the tests; a part without cases has none."""
+def score_lines(tests: Suite, lines: dict[str, list[str]]) -> dict[str, Any]:
+    """The scores of `lines`, by part of the suite; a part without cases is left out."""
     result: dict[str, Any] = {}
     for name, cases in (("held_out", tests.held_out), ("hand_written", tests.hand_written)):
         if cases:
@@ -176,8 +181,8 @@ def scored(tests: Suite, lines: dict[str, list[str]]) -> dict[str, Any]:
     return result
 
 
-def timed(replies: Sequence[Reply]) -> dict[str, Any]:
-    """Milliseconds a token, and the median of seconds by the number of steps."""
+def latency(replies: Sequence[Reply]) -> dict[str, Any]:
+    """Milliseconds per token, and the median of seconds by number of steps."""
     seconds: dict[int, list[float]] = defaultdict(list)
     for reply in replies:
         if isinstance(reply.utterance, Plan):
@@ -185,5 +190,5 @@ def timed(replies: Sequence[Reply]) -> dict[str, Any]:
     tokens = sum(reply.tokens for reply in replies)
     return {
         "ms_per_token": 1000 * sum(reply.seconds for reply in replies) / max(1, tokens),
-        "seconds_median": {str(steps): statistics.median(spent) for steps, spent in sorted(seconds.items())},
+        "seconds_median": {str(steps): statistics.median(times) for steps, times in sorted(seconds.items())},
     }

@@ -1,5 +1,5 @@
-"""Texts that nobody would type and some that attackers would: whatever comes, the brain answers in its language, or says
-in one sentence why it cannot read that.
+"""Fuzzed texts and prompt injections: the brain must answer each with a valid line, or say in one sentence that it
+cannot read it.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from brain.director import BrainInputError
@@ -20,12 +20,12 @@ from world.telling import Report
 
 MARKUP = ("<b>", "</div>", "<script>", "[x](y)", "**", "```", "&lt;", "{{", "}}", "<!--", "<|im_start|>", "<|im_end|>", "\\n", "\\u202e", '"', "'", "--", "${")  # fmt: skip
 FRAGMENTS = (*STEPS, "@next", "@junction", "@+", "~", "(", ")", ";", ",", "left", "right", "refuse(", "ask(", "2", "61", "99", "-1")  # fmt: skip
-LONG_SHARE = 0.005  # of texts as long as the brain reads: each takes as much work as fifty others
+LONG_SHARE = 0.005  # of texts of up to MAX_TEXT characters: each takes as much work as fifty others
 USUAL = 60  # characters
 
 
-def fuzzed(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
-    """(kind, text), the same for the same seed."""
+def fuzz_texts(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
+    """`count` pairs (kind, text); the same seed gives the same texts."""
     rng = random.Random(f"fuzz-{seed}")
     writers = (CaseWriter("en", "held_out", rng), CaseWriter("zh", "held_out", rng))
     orders = read_book("en")["order.left"].options["train"]
@@ -34,9 +34,9 @@ def fuzzed(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
         "latin": lambda size: rng.randbytes(size).decode("latin-1"),
         "any characters": lambda size: "".join(chr(rng.randrange(0x20, 0x110000)) for _ in range(size // 3)),
         "emoji": lambda size: "".join(chr(rng.randrange(0x1F300, 0x1FAFF)) for _ in range(size // 4)),
-        "grammar": lambda size: pieces(rng, FRAGMENTS, "", size),
-        "markup": lambda size: pieces(rng, (*MARKUP, *orders), rng.choice(("", " ")), size),
-        "mutilated": lambda size: mutilated(rng, rng.choice(writers).case().text),
+        "grammar": lambda size: random_text(rng, FRAGMENTS, "", size),
+        "markup": lambda size: random_text(rng, (*MARKUP, *orders), rng.choice(("", " ")), size),
+        "mutilated": lambda size: mutilate(rng, rng.choice(writers).case().text),
         "injection": lambda size: injection(rng, rng.choice(writers)),
         "numbers": lambda size: f"{rng.choice(('speed', 'in', 'for', '時速', '等'))} {rng.randint(-(10**12), 10**12)}",
         "repeated": lambda size: rng.choice(("turn left ", "然後", "a", "; ", "no, ")) * (size // 6 + 1),
@@ -48,16 +48,16 @@ def fuzzed(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
         yield kind, kinds[kind](size)
 
 
-def pieces(rng: random.Random, options: Iterable[str], joint: str, size: int) -> str:
-    """Options picked by chance, `joint` between them, until they are at least `size` characters."""
-    chosen, options = [rng.choice(known := list(options))], known
-    while len(joint.join(chosen)) < size:
-        chosen.append(rng.choice(options))
-    return joint.join(chosen)
+def random_text(rng: random.Random, options: Sequence[str], joint: str, size: int) -> str:
+    """Random options joined by `joint`, at least `size` characters long."""
+    parts = [rng.choice(options)]
+    while len(joint.join(parts)) < size:
+        parts.append(rng.choice(options))
+    return joint.join(parts)
 
 
-def mutilated(rng: random.Random, text: str) -> str:
-    """A sentence with some of its characters lost, doubled or exchanged for others."""
+def mutilate(rng: random.Random, text: str) -> str:
+    """The sentence with some of its characters lost, tripled or replaced."""
     letters = list(text)
     for _ in range(rng.randint(1, 8)):
         place = rng.randrange(len(letters))
@@ -66,7 +66,7 @@ def mutilated(rng: random.Random, text: str) -> str:
 
 
 def injection(rng: random.Random, writer: CaseWriter) -> str:
-    """An attempt to make the brain do something else, often in a disguise."""
+    """A prompt injection, often disguised."""
     attempt = writer.injection()[0]
     disguise = rng.choice(
         (
@@ -85,17 +85,17 @@ def injection(rng: random.Random, writer: CaseWriter) -> str:
 
 
 def injections(count: int, seed: int = 0) -> list[str]:
-    """So many distinct attempts of held-out phrases, in both languages."""
+    """`count` distinct injections of held-out phrases, in both languages."""
     rng = random.Random(f"injections-{seed}")
     writers = (CaseWriter("en", "held_out", rng), CaseWriter("zh", "held_out", rng))
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[injection(rng, rng.choice(writers))] = None  # one language may have fewer than half
-    return list(found)
+    attempts: dict[str, None] = {}
+    while len(attempts) < count:
+        attempts[injection(rng, rng.choice(writers))] = None  # one language may have fewer than half
+    return list(attempts)
 
 
-def endured(answers: Answers, texts: Iterable[tuple[str, str]], count: int, note: Report) -> dict[str, Any]:
-    """What became of the texts: lines that are none of the language, faults that are no clear sentence, the rest."""
+def robustness(answers: Answers, texts: Iterable[tuple[str, str]], count: int, note: Report) -> dict[str, Any]:
+    """Counts of answers by kind, invalid lines and crashes, with the first faults."""
     began = time.perf_counter()
     lines: Counter[str] = Counter()
     invalid: list[str] = []
@@ -106,7 +106,7 @@ def endured(answers: Answers, texts: Iterable[tuple[str, str]], count: int, note
             reply = answers.answer(text)
         except BrainInputError:
             lines["unreadable, said so"] += 1
-        except Exception as error:  # that there is none is what is measured
+        except Exception as error:  # crashes are counted
             crashes.append(f"{kind}: {error!r} from {text[:80]!r}")
         else:
             slowest = max(slowest, reply.seconds)

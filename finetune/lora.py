@@ -1,7 +1,7 @@
-"""peft's LoRA layers with a forward and backward of their own: the same numbers, about 1.7 times as fast on a CPU.
+"""peft's LoRA layers with their own forward and backward: the same numbers, about 1.7 times as fast on a CPU.
 
-y = x W^T + s (x A^T) B^T. peft computes the two terms apart, with casts and copies between them, which costs a CPU more
-than the products themselves; here the second is added in place and nothing but x and x A^T is kept for the way back.
+y = x W^T + s (x A^T) B^T. peft computes the two terms apart, with casts and copies between them that cost a CPU more
+than the products. Here the second is added in place, and only x and x A^T are saved for the backward pass.
 """
 
 from __future__ import annotations
@@ -39,13 +39,15 @@ class _LoraProduct(torch.autograd.Function):
 
 
 def fuse(model: nn.Module, adapter: str = "default") -> None:
-    """Gives every LoRA layer of a peft model (no bias, no dropout) the fused product. In place, not saved with it."""
+    """Gives every LoRA layer of a peft model (no bias, no dropout) the fused product, in place; it is not saved with
+    the model.
+    """
     for module in model.modules():
         if isinstance(module, Linear):
-            module.forward = partial(_fused, module, adapter)  # type: ignore[method-assign]
+            module.forward = partial(_forward, module, adapter)  # type: ignore[method-assign]
 
 
-def _fused(layer: Linear, adapter: str, x: Tensor) -> Tensor:
+def _forward(layer: Linear, adapter: str, x: Tensor) -> Tensor:
     weight: Any = layer.base_layer.weight
     a: Any = layer.lora_A[adapter]
     b: Any = layer.lora_B[adapter]

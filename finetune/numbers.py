@@ -1,4 +1,4 @@
-"""Numbers as people say them: seconds and speeds, in digits and in words, in two languages."""
+"""Spoken numbers: seconds and speeds, in digits and in words, in two languages."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def chinese(value: int) -> str:
 
 
 def seconds(language: str, rng: random.Random) -> tuple[float, str]:
-    """A time from half a second to a minute, and how it is said."""
+    """A time from half a second to a minute, and its text."""
     if rng.random() < 0.15:
         return rng.choice(ODD_SECONDS[language])
     value = rng.choice(COMMON_SECONDS) if rng.random() < 0.7 else rng.randint(2, 60)
@@ -71,7 +71,7 @@ def seconds(language: str, rng: random.Random) -> tuple[float, str]:
 
 
 def speed(language: str, rng: random.Random) -> tuple[int, str]:
-    """A speed in km/h, and how it is said: in words or digits, in km/h or in miles an hour."""
+    """A speed in km/h, and its text: in words or digits, in km/h or in miles per hour."""
     value = rng.randrange(5, 61, 5) if rng.random() < 0.75 else rng.randint(5, 60)
     miles = rng.randrange(5, 36, 5) if rng.random() < 0.75 else rng.randint(5, 37)
     if language == "zh":

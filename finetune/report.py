@@ -1,4 +1,4 @@
-"""What `lucidrive evaluate brain` measured, as rows for people, for the README and for the adapter's card."""
+"""Results of `lucidrive evaluate brain` as rows for the terminal, the README and the adapter's card."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ AIMS: tuple[tuple[str, Callable[[dict[str, Any]], str], str], ...] = (
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The scores beside their baselines and aims, then what was measured of the brain alone: two tables for a README."""
+    """Two Markdown tables: the scores beside those of the baselines and their aims, then the results of the brain alone."""
     who = [name for name in NAMES if name in result]
     lines = ["| what | " + " | ".join(NAMES[name] for name in who) + " | aimed at |", "|---" * (len(who) + 2) + "|"]
     for what, cell, aim in AIMS:
         lines.append(f"| {what} | " + " | ".join(_cell(cell, result[name]) for name in who) + f" | {aim} |")
-    rest = [row for part, written in OTHERS.items() if part in result for row in written(result[part])]
-    lines += ["", "| what | measured |", "|---|---|", *(f"| {what} | {said} |" for what, said in rest)]
+    rest = [row for part, rows in OTHERS.items() if part in result for row in rows(result[part])]
+    lines += ["", "| what | measured |", "|---|---|", *(f"| {what} | {value} |" for what, value in rest)]
     return "\n".join(lines) + "\n"
 
 
 def _cell(write: Callable[[dict[str, Any]], str], scores: dict[str, Any]) -> str:
-    """A dash where that answerer was not given that part of the tests."""
+    """A dash where that part of the suite was not run for this answerer."""
     try:
         return write(scores)
     except KeyError:
@@ -60,101 +60,101 @@ def _pairs(scores: dict[str, Any]) -> str:
 
 
 def _refusals(scores: dict[str, Any]) -> str:
-    refused = scores["hand_written"]["refusals"]
-    return f"{refused['precision']:.0%} / {refused['recall']:.0%}"
+    score = scores["hand_written"]["refusals"]
+    return f"{score['precision']:.0%} / {score['recall']:.0%}"
 
 
 def table(result: dict[str, Any]) -> Rows:
-    """The result as rows of text, for people."""
+    """The result as rows (name, value) for the terminal."""
     rows = []
     for who, name in NAMES.items():
         if who in result:
             rows += _rows(name, result[who])
     if "brain" in result:
-        for part, called in SUITES:
+        for part, title in SUITES:
             if part in result["brain"]:
                 kinds = result["brain"][part]["exact_by_kind"]
-                rows += [(f"exact, {called}, {kind}", f"{value:.0%}") for kind, value in kinds.items()]
+                rows += [(f"exact, {title}, {kind}", f"{value:.0%}") for kind, value in kinds.items()]
         times = result["brain"]["seconds_median"]
         rows += [(f"median seconds, {steps} step(s)", f"{value:.2f}") for steps, value in times.items()]
-    return rows + [row for part, written in OTHERS.items() if part in result for row in written(result[part])]
+    return rows + [row for part, rows_of in OTHERS.items() if part in result for row in rows_of(result[part])]
 
 
 def _rows(name: str, scores: dict[str, Any]) -> Rows:
     rows = []
-    for part, called in SUITES:
+    for part, title in SUITES:
         if part in scores:
             score = scores[part]
             languages = ", ".join(f"{lang} {value:.0%}" for lang, value in score["exact_by_language"].items())
-            refused = score["refusals"]
+            refusals = score["refusals"]
             rows += [
-                (f"{name}: exact plan, {called} ({score['cases']} cases)", f"{score['exact']:.1%} ({languages})"),
-                (f"{name}: slot F1, {called}", f"{score['slot_f1']:.1%}"),
+                (f"{name}: exact plan, {title} ({score['cases']} cases)", f"{score['exact']:.1%} ({languages})"),
+                (f"{name}: slot F1, {title}", f"{score['slot_f1']:.1%}"),
                 (
-                    f"{name}: refusals, {called}",
-                    f"precision {refused['precision']:.0%}, recall {refused['recall']:.0%}",
+                    f"{name}: refusals, {title}",
+                    f"precision {refusals['precision']:.0%}, recall {refusals['recall']:.0%}",
                 ),
-                (f"{name}: lines that parse, {called}", f"{score['valid']:.1%}"),
+                (f"{name}: lines that parse, {title}", f"{score['valid']:.1%}"),
             ]
-    for part, called in (("paraphrases", "all five paraphrases right"), ("pairs", "both of a pair right")):
+    for part, title in (("paraphrases", "all five paraphrases right"), ("pairs", "both of a pair right")):
         if part in scores:
             by = ", ".join(f"{key} {value:.0%}" for key, value in scores[part]["all_right_by"].items())
-            rows.append((f"{name}: {called} ({scores[part]['sets']} sets)", f"{scores[part]['all_right']:.1%} ({by})"))
+            rows.append((f"{name}: {title} ({scores[part]['sets']} sets)", f"{scores[part]['all_right']:.1%} ({by})"))
     return rows
 
 
-def _int8(found: dict[str, Any]) -> Rows:
-    exact = found["exact"]
-    said = f"{exact['int8']:.1%} / {exact['fp32']:.1%} ({found['points_lost']:+.1f} points lost)"
-    return [(f"exact plan, int8 / fp32 ({found['cases']} hand-written cases)", said)]
+def _int8(result: dict[str, Any]) -> Rows:
+    exact = result["exact"]
+    shares = f"{exact['int8']:.1%} / {exact['fp32']:.1%} ({result['points_lost']:+.1f} points lost)"
+    return [(f"exact plan, int8 / fp32 ({result['cases']} hand-written cases)", shares)]
 
 
-def _confidence(found: dict[str, Any]) -> Rows:
-    if found["unsure"] is None:
+def _confidence(result: dict[str, Any]) -> Rows:
+    if result["unsure"] is None:
         return [("did you mean ...?", "never asked: how sure this adapter has to be was not measured")]
     return [
         (
-            f"did you mean ...? asked of right plans / of wrong ones (below {found['unsure']:.3f})",
-            f"{found['right_plans_asked_about']:.0%} / {found['wrong_plans_asked_about']:.0%}",
+            f"did you mean ...? asked of right plans / of wrong ones (below {result['unsure']:.3f})",
+            f"{result['right_plans_asked_about']:.0%} / {result['wrong_plans_asked_about']:.0%}",
         ),
         (
             "asked about a wrong plan, the right one is offered",
-            f"{found['right_plan_offered_when_wrong_and_asked']:.0%}",
+            f"{result['right_plan_offered_when_wrong_and_asked']:.0%}",
         ),
         (
             "exact plan, held-out templates, as said / after one question",
-            f"{found['exact']:.1%} / {found['exact_with_one_question']:.1%}",
+            f"{result['exact']:.1%} / {result['exact_with_one_question']:.1%}",
         ),
     ]
 
 
-def _endured(called: str) -> Callable[[dict[str, Any]], Rows]:
-    def rows(found: dict[str, Any]) -> Rows:
-        answers = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found["answers"].items()))
-        said = f"{found['invalid']} invalid, {found['crashes']} crashes, all ended ({answers}; {found['seconds'] / 60:.0f} min)"
-        return [(f"{called} ({found['texts']:,})", said)]
+def _robustness(title: str) -> Callable[[dict[str, Any]], Rows]:
+    def rows(result: dict[str, Any]) -> Rows:
+        answers = ", ".join(f"{count:,} {kind}" for kind, count in sorted(result["answers"].items()))
+        outcome = f"{result['invalid']} invalid, {result['crashes']} crashes, all ended ({answers}; {result['seconds'] / 60:.0f} min)"
+        return [(f"{title} ({result['texts']:,})", outcome)]
 
     return rows
 
 
-def _latency(found: dict[str, Any]) -> Rows:
+def _latency(result: dict[str, Any]) -> Rows:
     rows = [
         (f"seconds to a plan, median, one step / three steps, {when}", f"{one:.2f} / {three:.2f}")
-        for when, (one, three) in found["seconds"].items()
+        for when, (one, three) in result["seconds"].items()
     ]
-    late = found["gap_max_ms"]
+    late = result["gap_max_ms"]
     return [*rows, ("latest frame while it reads, ten frames a second wanted", f"{late:.0f} ms")]
 
 
-def _start(found: dict[str, Any]) -> Rows:
-    return [("the brain's start from its cache", f"{found['seconds']:.1f} s")]
+def _start(result: dict[str, Any]) -> Rows:
+    return [("the brain's start from its cache", f"{result['seconds']:.1f} s")]
 
 
 OTHERS: dict[str, Callable[[dict[str, Any]], Rows]] = {
     "int8": _int8,
     "confidence": _confidence,
-    "injections": _endured("injection attempts"),
-    "fuzz": _endured("fuzzed texts"),
+    "injections": _robustness("injection attempts"),
+    "fuzz": _robustness("fuzzed texts"),
     "latency": _latency,
     "start": _start,
 }

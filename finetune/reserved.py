@@ -1,7 +1,7 @@
-"""Fingerprints of the hand-written texts, so that the generator never writes one of them, nor one with its template.
+"""Fingerprints of the hand-written texts: the generator never writes one of them, nor one with the same template.
 
-The texts themselves are not read here: they are for the evaluation alone.
-`python -m finetune.reserved finetune/benchmark/*.tsv` writes reserved.txt anew.
+The texts themselves are not read here: they are for evaluation alone. `python -m finetune.reserved
+finetune/benchmark/*.tsv` rewrites reserved.txt.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILE = Path(__file__).with_name("reserved.txt")
 
 
 def fingerprint(text: str) -> str:
-    """Ten hexadecimal digits of the SHA-256 of a text's template, the same for texts that differ in their slots alone."""
+    """Ten hexadecimal digits of the SHA-256 of a text's template."""
     return hashlib.sha256(template(text).encode()).hexdigest()[:10]
 
 
@@ -29,12 +29,12 @@ def reserved() -> frozenset[str]:
 
 
 def is_reserved(text: str) -> bool:
-    """True for a text that the hand-written test holds, or that differs from one in a number, a side, or capitals."""
+    """Whether the hand-written test has this text, or one that differs from it in a number, a side or capitals alone."""
     return fingerprint(text) in reserved()
 
 
 def main(paths: Iterable[str]) -> None:
-    """Writes reserved.txt anew from the texts of these TSV files. DataError where one has a bad line."""
+    """Rewrites reserved.txt from the texts of these TSV files. DataError where one has a bad line."""
     texts = {fingerprint(case.text) for path in paths for case in read_tsv(Path(path))}
     FILE.write_text("".join(f"{line}\n" for line in sorted(texts)), encoding="utf-8")
 

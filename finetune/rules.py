@@ -1,4 +1,4 @@
-"""Keyword rules: the baseline that the language model is measured against. Used in evaluation and nowhere else."""
+"""Keyword rules: a baseline for the evaluation of the language model."""
 
 from __future__ import annotations
 
@@ -38,15 +38,14 @@ SEQUENCE = re.compile(r",? ?\b(?:and )?(?:then|after that|afterwards)\b|然後|�
 
 
 def by_rules(text: str) -> str:
-    """A plan line by keywords: a clause for every sequence word, the first rules that match in each."""
+    """A plan line by keywords: one clause per sequence word, and the first rule that matches in each."""
     steps: list[str] = []
     for number, clause in enumerate(part for part in SEQUENCE.split(text.lower()) if part and part.strip(" ,。.")):
         side = "left" if re.search(r"left|左", clause) else "right"
-        found = SPEED.search(clause)
-        names = [f"speed({found[1]})" if int(found[1]) <= MAX_KMH else "refuse(unsupported)"] if found else []
-        names += [line.format(side=side) for pattern, line in RULES if re.search(pattern, clause)][
-            : 1 if not found else 0
-        ]
+        if speed := SPEED.search(clause):
+            names = [f"speed({speed[1]})" if int(speed[1]) <= MAX_KMH else "refuse(unsupported)"]
+        else:
+            names = [line.format(side=side) for pattern, line in RULES if re.search(pattern, clause)][:1]
         if names and names[0].startswith("refuse"):
             return names[0]
         steps += [name + ("@next" if number and index == 0 else "") for index, name in enumerate(names)]

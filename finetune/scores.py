@@ -1,4 +1,4 @@
-"""Scores of lines against the right ones: exact plans, slots, whole sets of paraphrases or pairs, refusals."""
+"""Scores of predicted lines: exact plans, slots, whole sets of paraphrases or pairs, refusals."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ Slots = Counter[tuple[object, ...]]
 
 
 class Answers(Protocol):
-    """Whatever makes a plan of a text: a director, or a baseline."""
+    """A model that answers a text with a plan: a director, or a baseline."""
 
-    def answer(self, text: str, context: str = "") -> Reply: ...
+    def answer(self, text: str, context: str = "") -> Reply:
+        """The reply to a text in a context. BrainInputError where the text cannot be read."""
 
 
 def compare(cases: Sequence[Case], lines: Sequence[str]) -> dict[str, Any]:
-    """How `lines` fit the cases' plans: exact overall, by kind, by language and by step; validity; slots; refusals."""
+    """Scores of `lines` against the cases' plans: exact overall, by kind, language and step; validity; slots; refusals."""
     groups: dict[str, dict[str, list[bool]]] = {name: defaultdict(list) for name in ("kind", "language", "step")}
     exact = [line == case.plan for case, line in zip(cases, lines, strict=True)]
     for case, right in zip(cases, exact, strict=True):
         groups["kind"][case.kind].append(right)
         groups["language"][case.language].append(right)
-        wanted = parse_line(case.plan)
-        names = {step.name for step in wanted.steps} if isinstance(wanted, Plan) else {case.plan.split("(")[0]}
+        utterance = parse_line(case.plan)
+        names = {step.name for step in utterance.steps} if isinstance(utterance, Plan) else {case.plan.split("(")[0]}
         for name in names:
             groups["step"][name].append(right)
     by = {
@@ -40,54 +41,55 @@ def compare(cases: Sequence[Case], lines: Sequence[str]) -> dict[str, Any]:
 
 
 def slot_f1(plans: Sequence[str], lines: Sequence[str]) -> float:
-    """Micro F1 over slots: a step, each of its arguments, when it begins and how long it lasts are a slot each."""
-    hit = given = wanted = 0
+    """Micro F1 over slots: a step, each of its arguments, its start and its duration are one slot each."""
+    hit = predictions = truths = 0
     for plan, line in zip(plans, lines, strict=True):
-        right, said = slots(parsed(plan)), slots(parsed(line))
-        hit += (right & said).total()
-        given += said.total()
-        wanted += right.total()
-    return 2 * hit / (given + wanted) if given + wanted else 0.0
+        true, predicted = slots(parse_or_none(plan)), slots(parse_or_none(line))
+        hit += (true & predicted).total()
+        predictions += predicted.total()
+        truths += true.total()
+    return 2 * hit / (predictions + truths) if predictions + truths else 0.0
 
 
 def slots(utterance: Utterance | None) -> Slots:
-    """The slots of an utterance, each with the step it belongs to; none for a line that does not parse."""
+    """The slots of an utterance, each with its step; none for None."""
     if utterance is None:
         return Counter()
     if not isinstance(utterance, Plan):
         return Counter([(print_line(utterance),)])
-    found: Slots = Counter()
+    counts: Slots = Counter()
     for step in utterance.steps:
-        found[(step.name,)] += 1
+        counts[(step.name,)] += 1
         for place, argument in enumerate(step.args):
-            found[step.name, place, argument] += 1
+            counts[step.name, place, argument] += 1
         if step.when.kind != "now":
-            found[step.name, step.when.kind, step.when.seconds] += 1
+            counts[step.name, step.when.kind, step.when.seconds] += 1
         if step.duration is not None:
-            found[step.name, "lasts", step.duration] += 1
-    return found
+            counts[step.name, "lasts", step.duration] += 1
+    return counts
 
 
 def refusals(plans: Sequence[str], lines: Sequence[str]) -> dict[str, float]:
-    """Precision and recall of refusing at all, and the share of right refusals that give the right reason.
+    """Precision and recall of refusing, and the share of true refusals that give the right reason.
 
-    A model that never refuses has a precision of 0 here, not of nothing.
+    The precision of a model that never refuses is 0.
     """
-    pairs = [(parsed(plan), parsed(line)) for plan, line in zip(plans, lines, strict=True)]
-    wanted = [isinstance(plan, Refusal) for plan, _ in pairs]
-    given = [isinstance(line, Refusal) for _, line in pairs]
-    both = [(plan, line) for (plan, line), a, b in zip(pairs, wanted, given, strict=True) if a and b]
+    pairs = [(parse_or_none(plan), parse_or_none(line)) for plan, line in zip(plans, lines, strict=True)]
+    true = [isinstance(plan, Refusal) for plan, _ in pairs]
+    predicted = [isinstance(line, Refusal) for _, line in pairs]
+    both = [(plan, line) for (plan, line), a, b in zip(pairs, true, predicted, strict=True) if a and b]
     return {
-        "precision": len(both) / max(1, sum(given)),
-        "recall": len(both) / max(1, sum(wanted)),
+        "precision": len(both) / max(1, sum(predicted)),
+        "recall": len(both) / max(1, sum(true)),
         "reason": mean([plan == line for plan, line in both]),
     }
 
 
 def whole_sets(cases: Sequence[Case], lines: Sequence[str], name: Callable[[Case], str]) -> dict[str, Any]:
-    """The share of sets of which every case is right (pass^5 of five paraphrases, pass^2 of pairs), and of cases.
+    """The share of sets whose cases are all right (pass^5 of five paraphrases, pass^2 of pairs), and the share of right
+    cases.
 
-    The cases of one kind are a set; `name` gives the heading under which a set is counted, beside all together.
+    Cases of one kind form a set; `name` gives the heading under which a set is counted too.
     """
     sets: dict[str, list[bool]] = defaultdict(list)
     heading: dict[str, str] = {}
@@ -105,8 +107,8 @@ def whole_sets(cases: Sequence[Case], lines: Sequence[str], name: Callable[[Case
     }
 
 
-def parsed(line: str) -> Utterance | None:
-    """What a line says; None where it is none of the plan language."""
+def parse_or_none(line: str) -> Utterance | None:
+    """The utterance of a line; None where it does not parse."""
     try:
         return parse_line(line)
     except PlanError:
@@ -115,10 +117,10 @@ def parsed(line: str) -> Utterance | None:
 
 def is_valid(line: str) -> bool:
     """Whether it is a canonical line of the plan language."""
-    utterance = parsed(line)
+    utterance = parse_or_none(line)
     return utterance is not None and print_line(utterance) == line
 
 
 def mean(values: Sequence[bool]) -> float:
-    """The share that is true; 0 of none."""
+    """The share of true values; 0 for none."""
     return sum(values) / len(values) if values else 0.0

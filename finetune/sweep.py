@@ -1,4 +1,4 @@
-"""Short runs with other settings, each of the same steps on the same cases, and what each had learnt by then."""
+"""Hyperparameter sweep: short runs of equal steps on the same cases."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import torch
 from brain.files import found
 from finetune.batches import Batches, Example, example
 from finetune.corpus import corpus
-from finetune.train import VALIDATION_SEED, FinetuneConfig, adapted, completion_loss, mean_loss
+from finetune.train import VALIDATION_SEED, FinetuneConfig, completion_loss, lora_model, mean_loss
 
 STEPS = 48
 WARMUP = 10  # steps
-UNSEEN = 96  # cases of validation templates
+VALIDATION_CASES = 96
 RANKS, RATES, TARGET_SETS = (16, 32, 64), (5e-4, 1e-3, 2e-3, 4e-3), ("all-linear", "attention", "mlp")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """loss, exact: on validation templates, teacher-forced; seconds: of the process's computing time a step."""
+    """loss, exact: on validation templates, teacher-forced; seconds: CPU time per step."""
 
     config: FinetuneConfig
     parameters: int
@@ -41,30 +41,30 @@ def settings(config: FinetuneConfig) -> list[FinetuneConfig]:
 
 
 def sweep(config: FinetuneConfig, steps: int = STEPS, base: str | Path | None = None) -> Iterator[Trial]:
-    """A trial for each of `settings`, from nothing."""
+    """Yields a trial for each of `settings`, each from a fresh adapter."""
     from transformers import AutoTokenizer
 
     folder = found(base)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     cases = corpus(config.cases, seed=config.seed)
     batches = Batches([example(tokenizer, case) for case in cases], config.batch, config.seed)
-    unseen = [example(tokenizer, case) for case in corpus(UNSEEN, "validation", VALIDATION_SEED)]
+    unseen = [example(tokenizer, case) for case in corpus(VALIDATION_CASES, "validation", VALIDATION_SEED)]
     for one in settings(config):
-        yield trial(adapted(folder, one), one, batches, unseen, steps)
+        yield trial(lora_model(folder, one), one, batches, unseen, steps)
 
 
 def trial(model: Any, config: FinetuneConfig, batches: Batches, unseen: list[Example], steps: int) -> Trial:
-    """The rate rises over WARMUP steps and falls linearly to nothing."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=config.rate, weight_decay=0.0, betas=(0.9, 0.98))
+    """Trains for `steps`: the rate rises over WARMUP steps and falls linearly to zero."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=config.rate, weight_decay=0.0, betas=(0.9, 0.98))
     began = time.process_time()
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = config.rate * min(1.0, (step + 1) / WARMUP) * (1 - step / steps)
         completion_loss(model, batches.batch(step))[0].backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     seconds = (time.process_time() - began) / steps
     loss, exact = mean_loss(model, unseen, config.batch, batches.shared)
-    return Trial(config, sum(parameter.numel() for parameter in trained), loss, exact, seconds)
+    return Trial(config, sum(parameter.numel() for parameter in parameters), loss, exact, seconds)

@@ -1,4 +1,4 @@
-"""LoRA for the brain (Hu et al. 2021, arXiv 2106.09685) with peft: loss on the plan alone for so many minutes."""
+"""LoRA fine-tuning of the brain (Hu et al. 2021, arXiv 2106.09685) with peft: loss on the plan alone, for a given time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from brain.quant import nf4
 from finetune.batches import IGNORE, Batches, Example, TokenBatch, example, pack
 from finetune.best import Best
 from finetune.cases import read_cases
-from finetune.confidence import measured_threshold, write_threshold
+from finetune.confidence import calibrate_threshold, write_threshold
 from finetune.corpus import corpus
 from finetune.lora import fuse
 from finetune.soup import soup
@@ -38,7 +38,7 @@ TARGETS: dict[str, str | list[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FinetuneConfig:
-    """alpha is twice the rank; targets: a key of TARGETS; patience: validations without a better one that end it."""
+    """alpha is twice the rank; targets: a key of TARGETS; patience: validations without improvement that end training."""
 
     cases: int = 60_000
     validation: int = 400
@@ -62,12 +62,13 @@ def finetune(
     config: FinetuneConfig | None = None,
     report: Report | None = None,
 ) -> Path:
-    """Trains a LoRA and writes the adapter to `out / "adapter"`; goes on where it was killed.
+    """Trains a LoRA and writes the adapter to `out / "adapter"`; an interrupted run is resumed.
 
-    Of the averaged weights at every validation those with the most exact plans are kept. base: a folder of safetensors
-    with its tokenizer (default: SmolLM2-135M-Instruct), whose own chat template is used; data: a jsonl file of cases
-    (`text`, `context`, `plan`) added to the synthesised corpus; begin: an adapter of the same rank and targets, from whose
-    weights training sets out and with which what it comes to is averaged. WeightsError where it is damaged or of another shape.
+    The weights are averaged over steps; of their validations, the one with the most exact plans is kept. base: a folder
+    of safetensors with its tokenizer (default: SmolLM2-135M-Instruct), whose chat template is used; data: a jsonl file
+    of cases (`text`, `context`, `plan`) added to the corpus; begin: initial adapter of the same rank and targets; the
+    final weights are averaged with it. WeightsError where it is damaged or of another shape, DataError where `data` has
+    a bad line.
     """
     from safetensors.torch import load_file
     from transformers import AutoTokenizer
@@ -75,7 +76,7 @@ def finetune(
     config = config or FinetuneConfig()
     folder = found(base)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = adapted(folder, config)
+    model = lora_model(folder, config)
     if begin is not None:
         set_weights(model, load_file(checked(begin)), begin)
 
@@ -83,7 +84,7 @@ def finetune(
     batches = Batches([example(tokenizer, case) for case in cases], config.batch, config.seed)
     unseen = [example(tokenizer, case) for case in corpus(config.validation, "validation", VALIDATION_SEED)]
 
-    trained = {name.replace(".", "/"): value for name, value in model.named_parameters() if value.requires_grad}
+    lora = {name.replace(".", "/"): value for name, value in model.named_parameters() if value.requires_grad}
     schedule = Schedule(
         minutes=config.minutes,
         rate=config.rate,
@@ -93,7 +94,7 @@ def finetune(
         weight_decay=0.0,
         validate_minutes=config.validate_minutes,
     )
-    loop = TrainingLoop("lora", out, nn.ParameterDict(trained), schedule)
+    loop = TrainingLoop("lora", out, nn.ParameterDict(lora), schedule)
     best = Best(out, config.patience)
     began, tokens = time.perf_counter(), 0
 
@@ -111,12 +112,12 @@ def finetune(
 
     def validate() -> dict[str, float]:
         loss, exact = mean_loss(model, unseen, config.batch, batches.shared)
-        found = {"loss": loss, "exact": exact}
-        if best.is_better(found["exact"]):
+        scores = {"loss": loss, "exact": exact}
+        if best.is_better(scores["exact"]):
             base_name = Path(base).name if base else f"{PACKAGE}=={PACKAGE_VERSION}"  # no path of this machine
-            save_adapter(model, best.adapter, config, base_name, len(cases), found | {"step": loop.step})
-            best.note(loop.step, found["exact"])
-        return found
+            save_adapter(model, best.adapter, config, base_name, len(cases), scores | {"step": loop.step})
+            best.note(loop.step, scores["exact"])
+        return scores
 
     if not best.is_over:
         loop.run(loss_of, validate, report, lambda: best.is_over)
@@ -129,14 +130,14 @@ def finetune(
         soup(begin, best.adapter, loss_with)
     if config.method == "lora":
         del model, loop
-        found_threshold = measured_threshold(Director.load(best.adapter, base=base), config.validation)
-        if found_threshold is not None:
-            write_threshold(best.adapter, found_threshold)
+        threshold = calibrate_threshold(Director.load(best.adapter, base=base), config.validation)
+        if threshold is not None:
+            write_threshold(best.adapter, threshold)
     return best.adapter
 
 
-def adapted(folder: Path, config: FinetuneConfig) -> Any:
-    """The base model with a LoRA that changes nothing yet; the base in bf16 where the machine computes in it, or nf4."""
+def lora_model(folder: Path, config: FinetuneConfig) -> Any:
+    """The base model with a fresh LoRA; the base in bf16 where the CPU supports it, else float32; in nf4 for "qlora"."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -161,20 +162,20 @@ def adapted(folder: Path, config: FinetuneConfig) -> Any:
 
 
 def set_weights(model: Any, weights: dict[str, Tensor], adapter: Path) -> None:
-    """Gives the LoRA of `model` the weights of `adapter`. WeightsError where they are of another shape."""
+    """Copies the LoRA weights of `adapter` into `model`. WeightsError where their rank or layers differ."""
     from peft import set_peft_model_state_dict
 
     try:
-        missed: Any = set_peft_model_state_dict(model, {name: value.float() for name, value in weights.items()})
+        keys: Any = set_peft_model_state_dict(model, {name: value.float() for name, value in weights.items()})
     except RuntimeError as error:
         raise WeightsError(f"The adapter in {adapter} is of another rank than what is to be trained.") from error
-    if missed.unexpected_keys or any("lora_" in name for name in missed.missing_keys):
+    if keys.unexpected_keys or any("lora_" in name for name in keys.missing_keys):
         raise WeightsError(f"The adapter in {adapter} is for other layers than those that are to be trained.")
 
 
 @torch.no_grad()
 def mean_loss(model: Any, examples: list[Example], batch: int, shared: int) -> tuple[float, float]:
-    """`completion_loss` over all the examples: the loss, and the share that is exact."""
+    """`completion_loss` over all examples: the mean loss, and the share that is exact."""
     parts = [examples[start : start + batch] for start in range(0, len(examples), batch)]
     scores = [(len(part), *completion_loss(model, pack(part, shared))) for part in parts]
     loss = sum(count * float(loss) for count, loss, _ in scores) / len(examples)
@@ -182,9 +183,9 @@ def mean_loss(model: Any, examples: list[Example], batch: int, shared: int) -> t
 
 
 def completion_loss(model: Any, batch: TokenBatch) -> tuple[Tensor, Tensor]:
-    """Cross entropy of the plans' tokens, and the share of examples in which every one of them is the likeliest.
+    """Cross entropy of the plans' tokens, and the share of examples whose every token is the likeliest.
 
-    The vocabulary's logits are made only where there is something to predict: they would dominate the cost.
+    Logits are computed only where there is a label: over the whole vocabulary they would dominate the cost.
     """
     inner = model.base_model.model
     hidden = inner.model(
@@ -200,7 +201,10 @@ def completion_loss(model: Any, batch: TokenBatch) -> tuple[Tensor, Tensor]:
 def save_adapter(
     model: Any, out: Path, config: FinetuneConfig, base: str, cases: int, scores: dict[str, float]
 ) -> None:
-    """The adapter as fp16 safetensors with its configuration; written aside, then renamed. `base`: no path."""
+    """Writes the adapter as fp16 safetensors with its configuration, to a folder aside that is then renamed.
+
+    base: a name, no path.
+    """
     from safetensors.torch import load_file, save_file
 
     aside = out.with_name(out.name + ".new")

@@ -1,4 +1,4 @@
-"""Texts as they are typed: capitals, full stops, chat spelling, slips of the finger, wrong characters."""
+"""Typo augmentation: capitals, full stops, chat spelling, slips of the finger, wrong characters."""
 
 from __future__ import annotations
 
@@ -59,8 +59,11 @@ WRONG_CHARACTERS = {
 }  # fmt: skip
 
 
-def worn(text: str, language: str, slips: bool, rng: random.Random) -> str:
-    """The text as somebody types it; with mistakes in `slips`, but for those that change no letter."""
+def add_typos(text: str, language: str, slips: bool, rng: random.Random) -> str:
+    """The text as somebody types it.
+
+    slips: add mistakes too; without it only spaces, capitals and punctuation change.
+    """
     text = re.sub(r"  +", " ", text).strip()
     if language == "zh":
         if slips and rng.random() < 0.1:
@@ -81,23 +84,23 @@ def worn(text: str, language: str, slips: bool, rng: random.Random) -> str:
 
 
 def chatty(text: str, rng: random.Random) -> str:
-    """A few words in the spelling of chats, where the text has such words."""
+    """The text with some of its words in chat spelling."""
     for word, others in rng.sample(CHAT, 16):
         text = re.sub(rf"\b{word}\b(?!')", rng.choice(others), text)
     return text
 
 
 def wrong_character(text: str, rng: random.Random) -> str:
-    """One of the characters in WRONG_CHARACTERS, where there is one, replaced by what it is mistaken for."""
-    places = [index for index, character in enumerate(text) if character in WRONG_CHARACTERS]
-    if not places:
+    """The text with one of its characters in WRONG_CHARACTERS, if any, replaced by the one it is mistaken for."""
+    positions = [index for index, character in enumerate(text) if character in WRONG_CHARACTERS]
+    if not positions:
         return text
-    at = rng.choice(places)
+    at = rng.choice(positions)
     return text[:at] + WRONG_CHARACTERS[text[at]] + text[at + 1 :]
 
 
 def slip(text: str, rng: random.Random) -> str:
-    """Two neighbouring letters swapped, one lost, or one doubled, within a word of at least five letters."""
+    """Two neighbouring letters swapped, one lost, or one doubled, in a word of at least five letters."""
     words = text.split(" ")
     long = [index for index, word in enumerate(words) if len(word) >= 5 and word.isalpha()]
     if not long:

@@ -18,7 +18,7 @@ Hunks = list[tuple[str, str]]  # the lines before and after
 KNOWS = """
 from brain.plan import STEPS, parse_line
 from bridge.factory.scenario import EVENTS
-from finetune.baselines import TOLD
+from finetune.baselines import INSTRUCTION
 from finetune.corpus import corpus
 from finetune.rules import by_rules
 from ui.clips_tab import CHOICES
@@ -30,7 +30,7 @@ from world.scene.objects import Kind
 
 plan = parse_line("fallen_tree(3)@+2~5")
 assert step_words(plan.steps[0]) == "fallen tree, sudden, in 2 s, for 5 s"
-assert "fallen_tree" in EVENTS and "road_work fallen_tree." in TOLD
+assert "fallen_tree" in EVENTS and "road_work fallen_tree." in INSTRUCTION
 assert by_rules("a tree falls across the lane") == "fallen_tree"
 for split in ("train", "validation", "held_out"):
     assert any("fallen_tree" in case.plan for case in corpus(1000, split)), split

@@ -16,7 +16,7 @@ def memory_of(ledger: Ledger, sessions: int, brain: Setup | None, began: Setup |
     """What the Memory tab shows. brain: the language model's setup now; began: the one it began with; None where there is none."""
     now = brain or TIERS["embedded"].setup
     plan = budget(replace(now, device="cpu", sessions=max(1, sessions)), ledger.capacity)
-    shares = tuple(Share(one.owner, one.size, one.committed) for one in ledger.held())
+    shares = tuple(Share(one.owner, one.size, one.committed) for one in ledger.leases())
     words = f"{now.brain}, {now.quant}, {now.context:,} tokens of context, KV cache in {now.kv}" if brain else ""
     rungs = ladder(now, began or now) if brain else ()
     items = tuple((item.part, item.size, item.source) for item in plan.items)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bridge.disk import refusing
 from bridge.errors import DataError
-from bridge.factory.export.labelled import EXTRA, export, wanted
+from bridge.factory.export.dataset import EXTRA, export, export_spec
 from ui.clip_views import FOLDER, worker_memory
 from world.labels.cameras import PRESETS
 from world.labels.formats.formats import FORMATS
@@ -74,8 +74,8 @@ class Export:
         room = Path(tempfile.mkdtemp(prefix=".export-", dir=self.folder / FOLDER))
         try:
             out = room / f"{self.format}-{self.rig}"
-            order = wanted(self.folder, [self.format], PRESETS[self.rig], out)
-            export(order, note=lambda share, text: tell(f"{share:.0%}, {text}"))
+            spec = export_spec(self.folder, [self.format], PRESETS[self.rig], out)
+            export(spec, on_progress=lambda share, text: tell(f"{share:.0%}, {text}"))
             tell("packing")
             with refusing(self.file):
                 packed(out.rglob("*"), room, room / "packed.zip")

@@ -19,7 +19,7 @@ from bridge.budget.ledger import Ledger
 from bridge.budget.opening import lease_brain, ram
 from bridge.disk import free_folder
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.factory.export.clips import Kept, kept
+from bridge.factory.export.clips import StoredClip, stored_clips
 from bridge.factory.matrix import Reader
 from bridge.factory.orders import ClipSpec, Order, PromptReader, is_line
 from bridge.factory.pool import Processes, Stopped, Workers
@@ -109,10 +109,10 @@ class ClipQueue:
         with self._lock:
             return tuple(reversed(self._jobs.values()))
 
-    def clips(self, number: int, accepted: bool) -> list[Kept]:
+    def clips(self, number: int, accepted: bool) -> list[StoredClip]:
         """The clips that an order has made so far."""
         out = self._out(number)
-        return [] if out is None else list(kept(out, accepted))
+        return [] if out is None else list(stored_clips(out, accepted))
 
     def file(self, number: int, name: str) -> Path | None:
         """Path of a clip's video or labels; None for any other name."""
@@ -178,10 +178,10 @@ class ClipQueue:
         order = Order.of(spec, out, read=self._read)
         self._set(number, out=out, told="waking a worker")
 
-        def note(result: RunProgress) -> None:
+        def on_progress(result: RunProgress) -> None:
             self._set(number, told=result.line())
 
-        result = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)
+        result = make(order.request, out, cluster=lambda: self._workers(order, stop), on_progress=on_progress)
         self._set(number, told="writing the dataset")
         report = order.deliver(("lerobot",))
         share = report["all"]["yield"]

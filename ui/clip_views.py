@@ -16,9 +16,9 @@ import numpy as np
 
 from bridge.disk import write_files
 from bridge.errors import DataError
-from bridge.factory.dreaming import Dreamt
-from bridge.factory.export.clips import Kept
-from bridge.factory.export.drawn import Drawing, Labeller
+from bridge.factory.dreaming import Rollout
+from bridge.factory.export.clips import StoredClip
+from bridge.factory.export.replay import Labeller, ReplaySpec
 from bridge.factory.pool import memory_of
 from bridge.factory.store import CLIPS, REJECTED, open_request
 from bridge.recording.clip_files import encode_pictures
@@ -75,11 +75,11 @@ class ClipView:
         """Drives the clip again and writes its files. DataError, WeightsError, ExportError."""
         tell("driving it again")
         labeller, clip = _labeller(self.folder), clip_of(self.folder, self.stem)
-        dreamt = labeller.again(clip)
+        rollout = labeller.replay(clip)
         if self.what == "map":
-            files = [_json(asdict(course(dreamt.states)) | {"fps": FPS})]
+            files = [_json(asdict(course(rollout.states)) | {"fps": FPS})]
         else:
-            files = list(labels_of(labeller.world, clip, dreamt, tell))
+            files = list(labels_of(labeller.world, clip, rollout, tell))
         (self.folder / FOLDER).mkdir(exist_ok=True)
         write_files(dict(zip(self.files, files, strict=True)))
 
@@ -92,19 +92,19 @@ def worker_memory(folder: Path) -> int:
 @lru_cache(maxsize=1)
 def _labeller(folder: Path) -> Labeller:
     """Drives a run's clips again, plainly shaded."""
-    return Labeller(Drawing(open_request(folder, None, True), (), PRESETS["front"], True, None))
+    return Labeller(ReplaySpec(open_request(folder, None, True), (), PRESETS["front"], True, None))
 
 
-def clip_of(folder: Path, stem: str) -> Kept:
+def clip_of(folder: Path, stem: str) -> StoredClip:
     """A clip of the run, accepted or not, by the stem of its files. DataError where there is none."""
     for name in (CLIPS, REJECTED):
         beside = folder / name / f"{stem}.json"
         if beside.is_file():
-            return Kept.read(beside)
+            return StoredClip.read(beside)
     raise DataError("There is no such clip any more; choose another one.")
 
 
-def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Say) -> Iterator[bytes]:
+def labels_of(world: SceneWorld, clip: StoredClip, rollout: Rollout, tell: Say) -> Iterator[bytes]:
     """Contents of the files in FILES["labels"], in that order. DataError for a clip without a film."""
     if not clip.video.is_file():
         raise DataError("This clip was rejected before it was painted; there is no picture to label.")
@@ -113,14 +113,14 @@ def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Say) -> Itera
     boxes: list[list[dict[str, Any]]] = []
     films: dict[str, list[np.ndarray]] = {layer: [] for layer in LAYERS}
     classes: set[int] = set()
-    for number, (state, picture) in enumerate(zip(dreamt.states, read_video(clip.video), strict=True)):
+    for number, (state, picture) in enumerate(zip(rollout.states, read_video(clip.video), strict=True)):
         truth = see(rig, state, world.renderer).truth
         actor = int(state.event[0]["actor"])
         boxes.append([_box(box, actor, (state.ego[0]["x"], state.ego[0]["y"])) for box in truth.boxes])
         classes.update(np.unique(truth.semantic).tolist())
         for layer, film in films.items():
             film.append(painted(layer, truth, picture))
-        tell(f"picture {number + 1} of {len(dreamt.states)}")
+        tell(f"picture {number + 1} of {len(rollout.states)}")
     legend = {
         "classes": {
             SemanticClass(one).name.lower(): PALETTE.get(SemanticClass(one), (0, 0, 0)) for one in sorted(classes)

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.budget.ledger import Ledger
 from bridge.budget.opening import ram
 from bridge.errors import SessionError
-from bridge.factory.export.clips import Kept, kept_at
+from bridge.factory.export.clips import StoredClip, sidecars_in
 from bridge.factory.orders import ClipSpec
 from bridge.factory.scenario import NONE
 from bridge.factory.store import CLIPS, REJECTED
@@ -131,11 +131,11 @@ class Gallery:
         """Sidecars of the order's clips, accepted ones first."""
         if job.out is None:
             return []
-        return [path for folder in (CLIPS, REJECTED) for path in kept_at(job.out / folder)]
+        return [path for folder in (CLIPS, REJECTED) for path in sidecars_in(job.out / folder)]
 
     def _card(self, job: JobStatus, path: Path) -> dict[str, Any]:
         if path not in self._cards:  # a sidecar never changes
-            self._cards[path] = card(Kept.read(path))
+            self._cards[path] = card(StoredClip.read(path))
         assert job.out is not None
         views = {what: self.views.standing(ClipView(job.out, path.stem, what)) for what in ("map", "labels")}
         return self._cards[path] | {what: asdict(one) if one else None for what, one in views.items()}
@@ -150,7 +150,7 @@ class Gallery:
         return job.out
 
 
-def card(clip: Kept) -> dict[str, Any]:
+def card(clip: StoredClip) -> dict[str, Any]:
     """What the page shows of a clip. event: the one asked for; weather, time: at its end; at: s at which what was asked for is there."""
     fields = clip.fields
     event, there = fields["asked"]["event"], fields["per_frame"][-1]["readout"]

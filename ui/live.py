@@ -261,7 +261,7 @@ class LiveDreamer:
 
     def measures(self) -> Measures:
         """Of the loop, the brain and the ledger, since the start."""
-        idle, thinking = (self.loop.pulse.rhythm(busy) for busy in (False, True))
+        idle, thinking = (self.loop.meter.stats(busy) for busy in (False, True))
         read, ledger = sorted(self.loop.thinking.seconds), self.ledger
         return Measures(
             tabs=self._open,
@@ -272,7 +272,7 @@ class LiveDreamer:
             gap_thinking_p99=thinking.gap_p99,
             sentence_p50=percentile(read, 0.5),
             sentence_p99=percentile(read, 0.99),
-            memory_lent=ledger.taken,
+            memory_lent=ledger.reserved,
             memory_room=ledger.room,
             memory_overrun=ledger.overrun,
         )

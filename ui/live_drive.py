@@ -88,8 +88,8 @@ class LiveDrive:
         session.remember = lambda correction: keep(self.shared.clips, correction)
 
     def _see(self) -> None:
-        self._recorder.see()
-        self._history.see()
+        self._recorder.update()
+        self._history.update()
 
     def _ticked(self) -> None:
         self._see()
@@ -277,7 +277,7 @@ class LiveDrive:
                 self._adopt(session)
                 history = History(session, self.shared.clips, lambda text: self.session.tell(text, "error"))
                 undo.callback(history.close)
-                history.see()
+                history.update()
                 lease.commit()
                 futures.append(Future(session, history, lease))
             undo.pop_all()
@@ -381,10 +381,10 @@ class LiveDrive:
             for session in sessions:
                 act(session)
 
-        sessions[0].soon(order)
+        sessions[0].call_soon(order)
 
     def _future_ticked(self, future: Future) -> None:
-        future.history.see()
+        future.history.update()
         if self._futures and future is self._futures[-1]:
             paused = [one.session.snapshot().paused for one in self._futures]
             if any(paused) and not all(paused):  # one of them fell apart

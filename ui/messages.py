@@ -1,8 +1,9 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
 Up (JSON): say, plan, choose, wrong, press, pause, step_once, look_around, surround, set_quality, begin, fork, keep_future, drop_futures,
-save_clip, save_drive, save_dream, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
-header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
+save_clip, save_drive, save_dream, invite, seen, pong. Down (JSON): hello, state, note, working, worked, kept, invited, measures, around, ping.
+Down (binary): a picture, a 44-byte little-endian header and a JPEG, with a second one behind it where a picture between two frames is to be
+shown first.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 branch | uint8 zero
     | float32 seen speed | float32 seen distance to a junction | float32 yaw rate | float32 target speed
@@ -172,13 +173,12 @@ class Seen:
     """A receipt: the page has picture `index`, and the next may be sent."""
 
     index: int
-
     branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
-    """The answer to `there`: the tab is still open."""
+class Pong:
+    """The answer to `ping`: the tab is still open."""
 
 
 Order = Begin | Fork | KeepFuture | DropFutures | SaveClip | SaveDrive | SaveDream  # what may take a while
@@ -195,12 +195,12 @@ Message = (
     | SetQuality
     | Invite
     | Seen
-    | Here
+    | Pong
     | Order
 )
 
 BARE: dict[str, Callable[[], Message]] = {
-    "here": Here,
+    "pong": Pong,
     "step_once": StepOnce,
     "surround": Surround,
     "invite": Invite,

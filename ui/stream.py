@@ -149,7 +149,7 @@ class Stream:
 
     def act(self, message: messages.Message) -> None:
         """Carries out one message. LucidriveError."""
-        if isinstance(message, messages.Here):
+        if isinstance(message, messages.Pong):
             return
         if isinstance(message, messages.Seen):
             self.branches[message.branch].received(message.index)
@@ -265,7 +265,7 @@ class Stream:
             self.let_go()
             if self.client.asked:
                 self.client.asked = False
-                await self.socket.send_text(messages.encode_json("there"))
+                await self.socket.send_text(messages.encode_json("ping"))
             for note in self.drive.notes():
                 self.tell(note)
             while self.news:

@@ -70,7 +70,7 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
             raise SimulatorError(f"Town-v0 has no option '{unknown[0]}'; there are: {', '.join(OPTIONS)}.")
         try:
             from world.town.events import SCENARIO_EVENTS
-            from world.town.town import Options
+            from world.town.options import Options
         except ModuleNotFoundError as error:
             raise SimulatorError(f"The town needs {error.name}: run `pip install 'lucidrive[sim]'`.") from error
         drive = Options(

@@ -1,7 +1,7 @@
-"""Measures lucidrive on this machine: dreams and what a picture is made of, the live loop as a page sees it, the brain.
+"""Measures lucidrive on this machine: dreams and the parts of a picture, the live loop as a page sees it, the brain.
 
-page.py watches `lucidrive ui` from outside; dream.py and brain.py measure within this process; picture.py draws it. env.py, long.py,
-clips.py and faults/ are measurements of their own.
+page.py watches `lucidrive ui` from outside; dream.py and brain.py measure in this process; picture.py draws the results. env.py,
+long.py, clips.py and faults/ are separate measurements.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Rows = list[tuple[str, str]]
 def run(
     world: Path | None = None, *, quality: int = 2, seconds: float = 20.0, report: Report | None = None
 ) -> dict[str, Any]:
-    """All measurements, as plain values for JSON. The loop comes first, while this process is still small."""
-    note = report or (lambda fraction, text: None)
+    """All measurements, as plain values for JSON; the loop first, while this process is still small. BenchError, WeightsError, DataError."""
+    tell = report or (lambda fraction, text: None)
     machine = asdict(look_at_machine()) | {"load_average": os.getloadavg()[0]}
-    note(0.05, "the page in a process of its own")
+    tell(0.05, "the page in a process of its own")
     loop = bench_loop(world, quality, seconds)
-    note(0.4, "the dream")
+    tell(0.4, "the dream")
     import torch
 
     from bridge.bench import dream
@@ -38,12 +38,12 @@ def run(
     model = load_world(world)
     by_dial = {str(k): dream.bench_dial(model, k) for k in dream.DIAL}
     parts = dream.bench_scene(model) if isinstance(model, SceneWorld) else {}
-    note(0.6, "a tick by the number of dreams")
+    tell(0.6, "a tick by the number of dreams")
     sessions = dream.bench_sessions(model, quality)
     most = peak()
-    note(0.8, "the brain's latency")
+    tell(0.8, "the brain's latency")
     brain = bench_brain()
-    note(1.0, "done")
+    tell(1.0, "done")
     return {
         "machine": machine,
         "threads": torch.get_num_threads(),
@@ -60,7 +60,7 @@ def run(
 
 
 def words(result: dict[str, Any], dial: str) -> str:
-    """What a step of the dial is: a scene's picture size, a latent world's K."""
+    """A value of the dial in words: a scene's picture size, a latent world's K."""
     from world.scene_world import SIZES
 
     return "{}x{}".format(*SIZES[int(dial)]) if result["scene"] else f"K={dial}"
@@ -82,10 +82,10 @@ def table(result: dict[str, Any]) -> Rows:
         rows.append((f"a tick of {number} dreams" if number != "1" else "a tick of one dream", text))
     rows.append(("first picture after the start", f"{loop['first_frame']:.1f} s"))
     for name, doing in (("idle", "idle"), ("thinking", "while the brain reads")):
-        if (seen := loop[name]) is None:
+        if (gaps := loop[name]) is None:
             rows.append((f"page, {doing}", "too few pictures came"))
             continue
-        text = f"{seen['fps_median']:.1f} frames/s, gap p50 {seen['gap_p50']:.0f} ms, p99 {seen['gap_p99']:.0f} ms"
+        text = f"{gaps['fps_median']:.1f} frames/s, gap p50 {gaps['gap_p50']:.0f} ms, p99 {gaps['gap_p99']:.0f} ms"
         rows.append((f"page, {words(result, str(result['quality']))}, {doing}", text))
     rows += [(f"brain, {name.replace('_', ' ')}", f"{brain[name]:.2f} s") for name in ("one_step", "three_steps")]
     rows.append(("memory of the page's process, at most", f"{loop['peak_rss'] / MIB:,.0f} MiB"))

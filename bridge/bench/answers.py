@@ -1,4 +1,4 @@
-"""How soon a person who types gets a plan: alone, while the dream runs at ten frames a second, and from a cold start."""
+"""Measures how soon a sentence becomes a plan: alone, while the dream runs at ten frames a second, and from a cold start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ print(Director.load(pathlib.Path(sys.argv[1])).answer("left").line, flush=True)
 
 
 def bench_answers(adapter: Path | None = None, world: Path | None = None) -> dict[str, Any]:
-    """Median seconds from a sentence to its plan, of one step and of three, and the gaps between frames meanwhile."""
+    """Median seconds from a sentence of one step, and of three, to its plan, and the gaps between frames meanwhile. SessionError after PATIENCE."""
     from brain.director import Director
     from brain.files import ADAPTER
     from bridge.loop import Loop, percentile
@@ -43,10 +43,10 @@ def bench_answers(adapter: Path | None = None, world: Path | None = None) -> dic
     loop.add(session, lambda: ticks.append((time.perf_counter(), loop.thinking.busy)))
     loop.start()
     try:
-        time.sleep(3.0)  # the first frames and the first sentence set things up
-        _said(session, ONE_STEP[:1])
+        time.sleep(3.0)  # the first frames and the first sentence load and compile
+        _latencies(session, ONE_STEP[:1])
         ticks.clear()
-        dreaming = [median(_said(session, sentences)) for sentences in (ONE_STEP, THREE_STEPS)]
+        dreaming = [median(_latencies(session, sentences)) for sentences in (ONE_STEP, THREE_STEPS)]
     finally:
         loop.stop()
     gaps = [later - now for (now, busy), (later, _) in pairwise(ticks) if busy]
@@ -59,8 +59,8 @@ def bench_answers(adapter: Path | None = None, world: Path | None = None) -> dic
     }
 
 
-def _said(session: Any, sentences: Sequence[str]) -> list[float]:
-    """Seconds from each sentence to its plan, said one after another to a drive that goes on."""
+def _latencies(session: Any, sentences: Sequence[str]) -> list[float]:
+    """Seconds from each sentence to its plan, one after another, in a running drive. SessionError after PATIENCE."""
     seconds = []
     for text in sentences:
         began = time.perf_counter()
@@ -75,19 +75,19 @@ def _said(session: Any, sentences: Sequence[str]) -> list[float]:
 
 
 def bench_start(adapter: Path | None = None) -> dict[str, float]:
-    """Seconds from the start of a process to its first plan, the merged weights being in the cache; the second time counts."""
+    """Seconds from the start of a process to its first plan with the merged weights cached: the second of two. SessionError where it fails."""
     from brain.files import ADAPTER
 
     command = [sys.executable, "-c", START, str(adapter or ADAPTER)]
-    spent = []
+    times = []
     for _ in range(2):
         began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             first = process.stdout.readline() if process.stdout else b""
-            spent.append(time.perf_counter() - began)
-            _, told = process.communicate()
+            times.append(time.perf_counter() - began)
+            _, errors = process.communicate()
         if not first:
             raise SessionError(
-                f"The brain did not start ({told.decode().strip()[-300:]}); mend that and measure again."
+                f"The brain did not start ({errors.decode().strip()[-300:]}); mend that and measure again."
             )
-    return {"seconds": spent[1]}
+    return {"seconds": times[1]}

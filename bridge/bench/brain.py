@@ -1,4 +1,4 @@
-"""From a sentence to its plan: seconds."""
+"""Measures the seconds from a sentence to its plan."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ THREE_STEPS = (
 
 
 def bench_brain(director: Any = None) -> dict[str, float]:
-    """Median seconds from a sentence to its plan, by how many steps the sentence asks for; and the loading."""
-    found = {}
+    """Median seconds and tokens from a sentence to its plan, for sentences of one step and of three; `load`: seconds to load the brain."""
+    result = {}
     if director is None:
         from brain.director import Director
 
         began = time.perf_counter()
         director = Director.load()
-        found["load"] = time.perf_counter() - began
+        result["load"] = time.perf_counter() - began
     director.answer(ONE_STEP[0], CONTEXT)
     for name, sentences in (("one_step", ONE_STEP), ("three_steps", THREE_STEPS)):
         replies = [director.answer(text, CONTEXT) for text in sentences]
-        found[name] = statistics.median(reply.seconds for reply in replies)
-        found[f"{name}_tokens"] = statistics.mean(reply.tokens for reply in replies)
-    return found
+        result[name] = statistics.median(reply.seconds for reply in replies)
+        result[f"{name}_tokens"] = statistics.mean(reply.tokens for reply in replies)
+    return result

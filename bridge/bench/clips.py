@@ -1,10 +1,10 @@
-"""`lucidrive bench clips`: what is promised of the clip factory, measured.
+"""`lucidrive bench clips`: measures what is promised of the clip factory.
 
-speed     s of clips made per second, by all cores       workers   two processes over one
-resume    40 clips, killed and gone on with, file by file             events    of each of the ten events: what the scene accepts, what the judge sees
+speed     s of clips made a second, on all cores                      workers   two processes over one
+resume    40 clips, killed and resumed, file by file                  events    of each event: what the scene accepts, what the judge sees
 memory    a worker's memory over 500 clips                            export    delivering 1,000 clips over making them
-labelled  s of clips made with boxes, depth and masks per second      search    scene steps a second without pictures
-labels    held against each other on 50 clips                         surround  six cameras with all labels (bridge/bench/labels.py)
+labelled  s of clips with boxes, depth and masks made a second        search    scene steps a second without pictures
+labels    checked against each other on 50 clips                      surround  six cameras with all labels (bridge/bench/labels.py)
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from bridge.bench import labels
 from bridge.bench.faults.result import FaultResult
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
-from bridge.factory.find import TRIALS, Find
+from bridge.factory.find import TRIALS, SearchSpec
 from bridge.factory.jobs import Request
 from bridge.factory.run import RunProgress, make
 from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, Scenario, of_line, of_words
-from bridge.factory.store import LOCK, Store, Taken
+from bridge.factory.store import LOCK, Store, TakeResult
 from world import machine
 from world.machine import cores
 from world.scene_world import SceneWorld
 from world.telling import Report
 
 NAMES = ("speed", "labelled", "workers", "resume", "events", "memory", "export", "labels", "surround", "search")
-SPEED, WORKERS, EXPORT, FLAT, ACCEPTED, SEEN, STEPS = 3.0, 1.6, 0.1, 0.05, 0.95, 0.9, 2000  # what is aimed at
-SETTLED = 5  # batches after which a worker has all that it will ever have
+SPEED, WORKERS, EXPORT, FLAT, ACCEPTED, SEEN, STEPS = 3.0, 1.6, 0.1, 0.05, 0.95, 0.9, 2000  # aims
+WARMUP = 5  # batches after which a worker's memory should stay
 
 
 @dataclass(frozen=True, slots=True)
 class ClipAmounts:
-    """Clips of each measurement; each: of every event; seconds: of a clip, as asked for by default; short: of one whose
-    length does not matter.
+    """Clips of each measurement. each: of every event; seconds: of a clip, the default; short: of a clip whose length does not
+    matter.
     """
 
     speed: int = 64
@@ -68,16 +68,16 @@ QUICK = ClipAmounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=
 
 
 def run(only: Sequence[str] = (), amounts: ClipAmounts = FULL, report: Report | None = None) -> list[FaultResult]:
-    """Each of NAMES, or `only` those. SessionError for a name that there is not."""
+    """The measurements `only`, or all of NAMES. SessionError for an unknown name."""
     if odd := [name for name in only if name not in NAMES]:
         raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
-    chosen = [name for name in NAMES if name in only or not only]
-    found: list[FaultResult] = []
-    for number, name in enumerate(chosen):
-        tell = partial(_part, report, number, len(chosen), name)
+    names = [name for name in NAMES if name in only or not only]
+    results: list[FaultResult] = []
+    for number, name in enumerate(names):
+        tell = partial(_part, report, number, len(names), name)
         with tempfile.TemporaryDirectory(prefix="lucidrive-") as folder:
-            found += _MEASURES[name](amounts, Path(folder), tell)
-    return found
+            results += _MEASURES[name](amounts, Path(folder), tell)
+    return results
 
 
 def _part(report: Report | None, number: int, count: int, name: str, fraction: float, text: str = "") -> None:
@@ -85,14 +85,14 @@ def _part(report: Report | None, number: int, count: int, name: str, fraction: f
         report((number + fraction) / count, f"{name} {text}".strip())
 
 
-def request(lines: Sequence[str], seeds: int, seconds: float, retries: int = 0) -> Request:
-    """A run of clips of `seconds` s: every plan line under each seed from 0 to `seeds` - 1."""
-    wanted = tuple((of_line(line), seed) for seed in range(seeds) for line in lines)
-    return Request(wanted, seconds, SceneWorld().hashes, retries=retries)
+def request_of(lines: Sequence[str], seeds: int, seconds: float, retries: int = 0) -> Request:
+    """Clips of `seconds` s: every plan line under each seed from 0 to `seeds` - 1."""
+    clips = tuple((of_line(line), seed) for seed in range(seeds) for line in lines)
+    return Request(clips, seconds, SceneWorld().hashes, retries=retries)
 
 
 def mixed() -> list[str]:
-    """One scenario of each event, under weathers and times in turn."""
+    """A plan line for each event, under weathers and times in turn."""
     weather, times = ("clear", "rain(2)", "fog(2)", "snow(2)"), ("day", "night", "dawn", "dusk")
     return [
         of_words({"event": event, "weather": weather[number % 4], "time": times[number // 2 % 4], "side": "left"}).line
@@ -100,21 +100,21 @@ def mixed() -> list[str]:
     ]
 
 
-def _made(asked: Request, out: Path, workers: int, tell: Report) -> RunProgress:
-    return make(asked, out, workers=workers, note=lambda made: tell(made.done / made.jobs, made.line()))
+def _make(request: Request, out: Path, workers: int, tell: Report) -> RunProgress:
+    return make(request, out, workers=workers, on_progress=lambda run: tell(run.done / run.jobs, run.line()))
 
 
 def _speed(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     load, workers = os.getloadavg()[0], cores()
-    made = _made(_several(amounts.speed, amounts.seconds), folder / "out", workers, tell)
-    rate = made.seconds / made.wall
+    progress = _make(_several(amounts.speed, amounts.seconds), folder / "out", workers, tell)
+    rate = progress.seconds / progress.wall
     return [
         FaultResult(
-            f"{made.takes} clips of {amounts.seconds:g} s, every event, {workers} workers (load {load:.1f} before)",
-            f"{rate:.2f} s of clips made a second ({60 * rate / amounts.seconds:.0f} clips a minute), the workers' start included; {made.yield_:.0%} accepted",
+            f"{progress.takes} clips of {amounts.seconds:g} s, every event, {workers} workers (load {load:.1f} before)",
+            f"{rate:.2f} s of clips made a second ({60 * rate / amounts.seconds:.0f} clips a minute), the workers' start included; {progress.yield_:.0%} accepted",
             f"at least {SPEED:g}",
             rate >= SPEED,
-            {"rate": rate, "wall": made.wall, "workers": workers, "load_before": load},
+            {"rate": rate, "wall": progress.wall, "workers": workers, "load_before": load},
         )
     ]
 
@@ -122,44 +122,46 @@ def _speed(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult
 def _labelled(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Clips of 144x256 with boxes, depth and masks of every picture: `lucidrive clips --labels`."""
     load, workers = os.getloadavg()[0], cores()
-    made = _made(replace(_several(amounts.labelled, amounts.seconds), labels=True), folder / "out", workers, tell)
-    rate = made.seconds / made.wall
+    progress = _make(replace(_several(amounts.labelled, amounts.seconds), labels=True), folder / "out", workers, tell)
+    rate = progress.seconds / progress.wall
     return [
         FaultResult(
-            f"{made.accepted} clips of {amounts.seconds:g} s with boxes, depth and masks, {workers} workers (load {load:.1f} before)",
+            f"{progress.accepted} clips of {amounts.seconds:g} s with boxes, depth and masks, {workers} workers (load {load:.1f} before)",
             f"{rate:.2f} s of clips made a second, the workers' start included",
             f"at least {SPEED:g}",
             rate >= SPEED,
-            {"rate": rate, "wall": made.wall, "workers": workers, "load_before": load},
+            {"rate": rate, "wall": progress.wall, "workers": workers, "load_before": load},
         )
     ]
 
 
 def _search(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
-    """Takes that look for what hardly ever comes: so many scenes each are driven, without a picture."""
+    """Takes that search for a rare event: each drives many scenes, without a picture."""
     load, line = os.getloadavg()[0], of_words({"event": "cut_in", "side": "left"}).line
-    asked = replace(request([line], amounts.search, amounts.seconds), find=Find.of("collision", "random", TRIALS))
-    made = _made(asked, folder / "out", cores(), tell)
-    rate = made.steps_a_second * cores()
+    request = replace(
+        request_of([line], amounts.search, amounts.seconds), find=SearchSpec.of("collision", "random", TRIALS)
+    )
+    progress = _make(request, folder / "out", cores(), tell)
+    rate = progress.steps_a_second * cores()
     return [
         FaultResult(
-            f"{made.trials} scenes tried without a picture by `--find collision`, {cores()} workers (load {load:.1f} before)",
+            f"{progress.trials} scenes tried without a picture by `--find collision`, {cores()} workers (load {load:.1f} before)",
             f"{rate:,.0f} scene steps a second, the dreaming of places included",
             f"at least {STEPS:,.0f}",
             rate >= STEPS,
-            {"steps_a_second": rate, "trials": made.trials, "load_before": load},
+            {"steps_a_second": rate, "trials": progress.trials, "load_before": load},
         )
     ]
 
 
 def _several(clips: int, seconds: float) -> Request:
     lines = mixed()
-    asked = request(lines, -(-clips // len(lines)), seconds)
-    return Request(asked.wanted[:clips], seconds, asked.world, retries=0)
+    request = request_of(lines, -(-clips // len(lines)), seconds)
+    return Request(request.clips[:clips], seconds, request.world, retries=0)
 
 
 def _workers(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
-    """By the seconds after the first batches are back: a worker's start is not what is compared."""
+    """Compares the time after the first batches: a worker's start does not count."""
     rates, load = [], os.getloadavg()[0]
     for count in (1, 2):
         marks: list[tuple[float, float]] = []
@@ -167,7 +169,7 @@ def _workers(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResu
             _several(amounts.workers, amounts.seconds),
             folder / f"by-{count}",
             workers=count,
-            note=lambda made, marks=marks: marks.append((made.wall, made.seconds)),  # type: ignore[misc]
+            on_progress=lambda run, marks=marks: marks.append((run.wall, run.seconds)),  # type: ignore[misc]
         )
         tell(count / 2, f"{count} workers")
         first, last = marks[count - 1], marks[-1]
@@ -186,29 +188,39 @@ def _workers(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResu
 
 
 def _resume(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
-    """The command itself, killed by SIGKILL three times, against one that was left alone."""
+    """The command itself, killed by SIGKILL three times, against an undisturbed one."""
 
     def command(out: Path) -> list[str]:
         line = of_words({"event": "debris", "weather": "clear", "time": "day"}).line
-        told = [line, "-n", str(amounts.resume), "--seconds", f"{amounts.short:g}", "--retries", "1", "--out", str(out)]
-        return [sys.executable, "-m", "ui.cli", "clips", *told]
+        options = [
+            line,
+            "-n",
+            str(amounts.resume),
+            "--seconds",
+            f"{amounts.short:g}",
+            "--retries",
+            "1",
+            "--out",
+            str(out),
+        ]
+        return [sys.executable, "-m", "ui.cli", "clips", *options]
 
-    cut, whole, kills = folder / "cut", folder / "whole", 0
+    killed, whole, kills = folder / "cut", folder / "whole", 0
     for goal in (0.1, 0.3, 0.6):
-        process = subprocess.Popen(command(cut), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and _count(cut) < goal * amounts.resume:
+        process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and _count(killed) < goal * amounts.resume:
             time.sleep(0.05)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
         process.wait()
-        tell(goal / 2, f"killed after {_count(cut)} clips")
-    for out in (cut, whole):
-        done = subprocess.run(command(out), capture_output=True, text=True)
-        if done.returncode:
-            raise SessionError(f"The run could not be made ({(done.stderr.strip().splitlines() or ['?'])[-1]}).")
-        tell(0.5 if out is cut else 1.0, "made to the end")
-    one, other = _sums(cut), _sums(whole)
+        tell(goal / 2, f"killed after {_count(killed)} clips")
+    for out in (killed, whole):
+        result = subprocess.run(command(out), capture_output=True, text=True)
+        if result.returncode:
+            raise SessionError(f"The run could not be made ({(result.stderr.strip().splitlines() or ['?'])[-1]}).")
+        tell(0.5 if out is killed else 1.0, "made to the end")
+    one, other = _sums(killed), _sums(whole)
     differing = sum(one.get(name) != other.get(name) for name in {*one, *other})
     return [
         FaultResult(
@@ -222,8 +234,8 @@ def _resume(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResul
 
 
 def _events(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
-    """Every event from every side, each take under the next weather and time: whether its scene is what was asked for, and whether the
-    judge sees the event in the picture of those that are.
+    """Every event from every side, each take under the next weather and time: whether the scene is accepted, and whether the judge
+    then sees the event in the pictures.
     """
     conditions = [(weather, time) for time in TIMES for weather in WEATHER]
     every = list[tuple[Scenario, int]]()
@@ -232,25 +244,25 @@ def _events(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResul
         sides = [{"side": side} for side in ("left", "right")] if event in SIDED else [{}]
         words = [{"event": event, "weather": weather, "time": hour} | side for side in sides for weather, hour in under]
         every += [(of_words(one), seed) for seed, one in enumerate(words)]
-    asked = Request(tuple(every), 6.0, SceneWorld().hashes, retries=0)
-    _made(asked, folder / "out", cores(), tell)
-    with Store(folder / "out", asked) as store:
-        takes = [store.result(job)[0] for job in asked.jobs]
-    found = []
+    request = Request(tuple(every), 6.0, SceneWorld().hashes, retries=0)
+    _make(request, folder / "out", cores(), tell)
+    with Store(folder / "out", request) as store:
+        takes = [store.results(job)[0] for job in request.jobs]
+    results = []
     for event in EVENTS:
-        of = [one for one, job in zip(takes, asked.jobs, strict=True) if job.scenario.words()["event"] == event]
-        found += _yields(event, of)
-    return found
+        of = [one for one, job in zip(takes, request.jobs, strict=True) if job.scenario.words()["event"] == event]
+        results += _yields(event, of)
+    return results
 
 
-def _yields(event: str, takes: Sequence[Taken]) -> list[FaultResult]:
+def _yields(event: str, takes: Sequence[TakeResult]) -> list[FaultResult]:
     good = [one for one in takes if one.accepted]
     first = sum(one.trials == 1 for one in good) / len(takes)
-    seen = [one.seen["event"] for one in good if "event" in one.seen]
+    sightings = [one.judge["event"] for one in good if "event" in one.judge]
     rows = []
     for what, share, of, aim in (
         ("takes accepted by the scene, any weather and time", len(good), len(takes), ACCEPTED),
-        ("the judge sees it in accepted clips within 4 s of its onset", sum(seen), len(seen), SEEN),
+        ("the judge sees it in accepted clips within 4 s of its onset", sum(sightings), len(sightings), SEEN),
     ):
         low, high = wilson(share, of) if of else (0.0, 1.0)
         measured = f"{share / of:.0%} ({low:.0%} to {high:.0%}, 95% interval; {of})" if of else "nothing to look at"
@@ -263,7 +275,7 @@ def _yields(event: str, takes: Sequence[Taken]) -> list[FaultResult]:
 
 
 def wilson(good: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson 1927): so many of `count`, at least one."""
+    """The 95% interval of a share (Wilson 1927): `good` of `count`, which is at least 1."""
     share, of = good / count, 1 + z * z / count
     middle = (share + z * z / (2 * count)) / of
     wide = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / of
@@ -271,32 +283,32 @@ def wilson(good: int, count: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def _memory(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
-    made = _made(_several(amounts.memory, amounts.short), folder / "out", 1, tell)
-    first, last = max(made.resident[:SETTLED]), max(made.resident[-SETTLED:])
-    grown = (last - first) / first
+    progress = _make(_several(amounts.memory, amounts.short), folder / "out", 1, tell)
+    first, last = max(progress.resident[:WARMUP]), max(progress.resident[-WARMUP:])
+    growth = (last - first) / first
     return [
         FaultResult(
-            f"a worker's memory over {made.takes} clips",
-            f"{first / machine.MIB:,.0f} MiB after {SETTLED} batches, {last / machine.MIB:,.0f} MiB at the end ({grown:+.1%})",
+            f"a worker's memory over {progress.takes} clips",
+            f"{first / machine.MIB:,.0f} MiB after {WARMUP} batches, {last / machine.MIB:,.0f} MiB at the end ({growth:+.1%})",
             f"grows by at most {FLAT:.0%}",
-            grown <= FLAT,
-            {"first": first, "last": last, "grown": grown},
+            growth <= FLAT,
+            {"first": first, "last": last, "grown": growth},
         )
     ]
 
 
 def _export(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
-    """Some clips are made and copied under other names to so many; the time of making is reckoned from those."""
+    """Makes a few clips and copies them under other names; the time of making all is extrapolated from the few."""
     few = 16
-    asked = request(["follow"], amounts.export, amounts.seconds)
-    first = Request(asked.wanted[:few], amounts.seconds, asked.world, retries=0)
-    made = _made(first, folder / "few", cores(), tell)
-    dreaming = made.wall / made.takes * amounts.export
-    with Store(folder / "many", asked) as store:
+    request = request_of(["follow"], amounts.export, amounts.seconds)
+    first = Request(request.clips[:few], amounts.seconds, request.world, retries=0)
+    progress = _make(first, folder / "few", cores(), tell)
+    dreaming = progress.wall / progress.takes * amounts.export
+    with Store(folder / "many", request) as store:
         products = sorted((folder / "few" / "clips").glob("*.json"))
-        for number, job in enumerate(asked.jobs):
+        for number, job in enumerate(request.jobs):
             _copy(products[number % len(products)], folder / "many" / "clips" / f"{job.id}-0")
-        for job in asked.jobs:  # as if all had been accepted: every one of them is exported
+        for job in request.jobs:  # as if all had been accepted, so that all are exported
             store.adopt(job.take(0))
         began = time.perf_counter()
         deliver(store, ("lerobot",))
@@ -326,9 +338,9 @@ def _copy(source: Path, stem: Path) -> None:
         shutil.copyfile(source.with_suffix(ending), stem.with_name(stem.name + ending))
 
 
-def table(found: list[FaultResult]) -> list[tuple[str, str, str]]:
-    """Rows for people: what, measured, aimed at."""
-    return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in found]
+def table(results: list[FaultResult]) -> list[tuple[str, str, str]]:
+    """Rows of a table for people: what, measured, aimed at."""
+    return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in results]
 
 
 def _count(out: Path) -> int:

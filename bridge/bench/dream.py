@@ -1,4 +1,4 @@
-"""Dreams alone: by picture size or K, by what a scene's picture is made of, how a tick grows with the number of dreams."""
+"""Dreams measured alone: frames a second by picture size or K, the parts of a scene's frame, a tick by the number of dreams."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ TARGET = 8.0  # m/s
 
 
 def bench_dial(model: AnyWorld, quality: int, frames: int = FRAMES) -> float:
-    """Frames a second of a dream alone, by the median frame; the driver drives."""
-    dreams = started(model, 1, quality)
+    """Frames a second of one dream, by the median frame; the driver drives."""
+    dreams = open_dreams(model, 1, quality)
     return 1 / median_seconds(lambda: one_by_one(dreams), frames)
 
 
 def bench_scene(model: SceneWorld, sizes: tuple[int, ...] = DIAL, repeats: int = REPEATS) -> dict[str, float]:
-    """Median milliseconds of what a frame of a scene takes: the driver, the step, and by size the G-buffer, shading, painting and air."""
+    """Median milliseconds of the parts of a scene's frame: driver, step, and by size G-buffer, shading, painting and air."""
     state = start(model.place(model.scenes[0]), 1)
     for _ in range(3 * WARM):
         state = step(state, [_by_driver(state)])
-    found = {
+    result = {
         "driver": median_seconds(lambda: drive(state, 0, TARGET), repeats),
         "step": median_seconds(lambda: step(state, [Control()]), repeats),
     }
@@ -54,48 +54,48 @@ def bench_scene(model: SceneWorld, sizes: tuple[int, ...] = DIAL, repeats: int =
             moment = (shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
             parts["painting"] = median_seconds(partial(repaint, painter, *moment), repeats)
         parts["G-buffer"] = whole - sum(parts.values())
-        found |= {f"{part} {height}x{width}": value for part, value in parts.items()}
-    return {name: 1000 * value for name, value in found.items()}
+        result |= {f"{part} {height}x{width}": value for part, value in parts.items()}
+    return {name: 1000 * value for name, value in result.items()}
 
 
 def bench_sessions(
     model: AnyWorld, quality: int, numbers: tuple[int, ...] = SESSIONS, repeats: int = REPEATS
 ) -> dict[str, dict[str, float]]:
-    """Median milliseconds of a tick by the number of dreams, stepped `alone` one after another, and `batched`."""
-    found = {}
+    """Median milliseconds of a tick by the number of dreams, stepped one after another (`alone`) and as one batch (`batched`)."""
+    result = {}
     for number in numbers:
-        alone, together = started(model, number, quality), started(model, number, quality)
-        spent: dict[str, list[float]] = {"alone": [], "batched": []}
-        for _ in range(WARM + repeats):  # in turns, so that whatever else the machine does hits both
-            spent["alone"].append(seconds(partial(one_by_one, alone)))
-            spent["batched"].append(seconds(partial(as_one, together)))
-        found[str(number)] = {name: 1000 * statistics.median(times[WARM:]) for name, times in spent.items()}
-    return found
+        alone, together = open_dreams(model, number, quality), open_dreams(model, number, quality)
+        times: dict[str, list[float]] = {"alone": [], "batched": []}
+        for _ in range(WARM + repeats):  # in turns, so that other load hits both
+            times["alone"].append(seconds(partial(one_by_one, alone)))
+            times["batched"].append(seconds(partial(as_one, together)))
+        result[str(number)] = {name: 1000 * statistics.median(each[WARM:]) for name, each in times.items()}
+    return result
 
 
-def started(model: AnyWorld, number: int, quality: int) -> list[AnyDream]:
-    """Dreams at their first frames, seeds from 0 on, in the model's scenes by turns."""
+def open_dreams(model: AnyWorld, number: int, quality: int) -> list[AnyDream]:
+    """Dreams at their first frames, seeds from 0 on, in the model's scenes in turn."""
     dreams = [open_dream(model, seed, quality) for seed in range(number)]
     for dream in dreams:
         dream.start(scene=model.scenes[dream.seed % len(model.scenes)] if model.scenes else None)
     return dreams
 
 
-def onward(dream: AnyDream, action: Action) -> Control:
-    """The dream's own weather and time go on."""
+def next_control(dream: AnyDream, action: Action) -> Control:
+    """The action, under the dream's present weather and time."""
     assert dream.frame is not None
     return dream.frame.control.with_(steer=action.steer, accel=action.accel)
 
 
 def one_by_one(dreams: list[AnyDream]) -> None:
-    """A tick: the driver drives, the dream goes on; one after another."""
+    """A tick of dreams stepped one after another; the driver drives."""
     for dream in dreams:
-        dream.step(onward(dream, dream.drive(0, TARGET)))
+        dream.step(next_control(dream, dream.drive(0, TARGET)))
 
 
 def as_one(dreams: list[AnyDream]) -> None:
-    """The same as one batch."""
-    step_all(dreams, [onward(dream, dream.drive(0, TARGET)) for dream in dreams])
+    """The same tick as one batch."""
+    step_all(dreams, [next_control(dream, dream.drive(0, TARGET)) for dream in dreams])
 
 
 def _by_driver(state: Any) -> Control:
@@ -104,12 +104,12 @@ def _by_driver(state: Any) -> Control:
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """Wall time of one call, s."""
+    """Wall time of one call in s."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
 def median_seconds(call: Callable[[], Any], repeats: int) -> float:
-    """Median wall time of a call, s, over `repeats` calls that follow WARM uncounted ones."""
+    """Median wall time of a call in s, over `repeats` calls after WARM uncounted ones."""
     return statistics.median([seconds(call) for _ in range(WARM + repeats)][WARM:])

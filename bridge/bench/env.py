@@ -1,4 +1,4 @@
-"""Dream-v0 as agents train in it: many at once, without pictures, in the dreamt places that drives begin in; by rules and with learnt traffic."""
+"""Measures Dream-v0 as agents train in it: many at once, without pictures, in dreamt places, with traffic by rules and learnt."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from world.machine import cores
 from world.scene_dream import SceneDream
 
 TOGETHER = 16  # dreams of a vector environment
-DENSITY = 0.5  # of traffic, with which there are about twenty agents in a dream
-# of all of them; in the first ones loops are compiled, and places grow round where drives begin
-WARM, STEPS = 100, 2000
-COUNTED = 50  # steps from one look at who is there to the next
+DENSITY = 0.5  # of traffic: about twenty agents in a dream
+WARM, STEPS = 100, 2000  # the warm ones compile loops and grow the places where drives begin
+COUNT_EVERY = 50  # steps from one count of agents to the next
 BY = ("rules", "model")  # who moves the others
 
 
 def bench_traffic(
     by: str, number: int = TOGETHER, steps: int = STEPS, warm: int = WARM, scene: str | None = None
 ) -> dict[str, float]:
-    """Steps a second of `number` environments that are stepped as one, with all that an agent is told; our driver drives. scene: the place of
-    all of them, where they are not to begin in dreamt ones.
+    """Steps `number` environments as one, with full observations; our driver drives. scene: a place for all; default: dreamt ones.
 
-    agents: in a dream, our car aside, on average; steps_a_second: by the median step; all_steps_a_second: by the wall clock, waiting for
-    streets to grow included; longest_ms: the longest step; cpu_ms: of all threads, for a step of one environment; begin_s: until the first
-    step that counts, places dreamt and `warm` steps done.
+    agents: in a dream without our car, on average; steps_a_second: by the median step; all_steps_a_second: by the wall clock, the wait
+    for growing streets included; longest_ms: the longest step; cpu_ms: of all threads, for a step of one environment; begin_s: until the
+    first step that counts, with places dreamt and `warm` steps done.
     """
     opened = time.perf_counter()
     envs = gymnasium.make_vec(
@@ -36,7 +34,7 @@ def bench_traffic(
     )
     assert isinstance(envs, DreamVectorEnv)
     _, info = envs.reset(seed=0, options={"density": DENSITY} | ({} if scene is None else {"scene": scene}))
-    spent, present = [], []
+    durations, present = [], []
     worked, begin = 0.0, 0.0
     try:
         for step in range(warm + steps):
@@ -46,21 +44,21 @@ def bench_traffic(
                 begin = began - opened
             _, _, _, _, info = envs.step(actions)
             if step >= warm:
-                spent.append(time.perf_counter() - began)
+                durations.append(time.perf_counter() - began)
                 worked += time.process_time() - before
-                if (step - warm) % COUNTED == 0:
+                if (step - warm) % COUNT_EVERY == 0:
                     present.append(_agents(envs))
     finally:
         envs.close()
-    taken = np.array(spent)
+    times = np.array(durations)
     return {
         "dreams": number,
         "cores": cores(),
         "agents": float(np.mean(present)),
-        "steps_a_second": number / float(np.median(taken)),
-        "all_steps_a_second": number * steps / float(taken.sum()),
+        "steps_a_second": number / float(np.median(times)),
+        "all_steps_a_second": number * steps / float(times.sum()),
         "begin_s": begin,
-        "longest_ms": 1000 * float(taken.max()),
+        "longest_ms": 1000 * float(times.max()),
         "cpu_ms": 1000 * worked / (number * steps),
     }
 
@@ -73,10 +71,10 @@ def _agents(envs: DreamVectorEnv) -> float:
     )
 
 
-def table(found: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
-    """The result as rows of text, for people."""
+def table(results: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+    """Rows of a table for people; results: by who moves the traffic."""
     rows = []
-    for by, one in found.items():
+    for by, one in results.items():
         name = f"{one['dreams']:.0f} Dream-v0 as one, no pictures, traffic by {by}"
         text = (
             f"{one['steps_a_second']:,.0f} steps/s with {one['agents']:.0f} agents in a dream, {one['cores']:.0f} cores"

@@ -1,4 +1,4 @@
-"""`lucidrive bench clips --only labels --only surround`: labels held against each other on many clips; what six labelled pictures take."""
+"""`lucidrive bench clips --only labels --only surround`: labels checked against each other on many clips; the speed of six labelled cameras."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from bridge.bench.faults.result import FaultResult
-from bridge.factory.dreaming import again
+from bridge.factory.dreaming import rollouts
 from bridge.factory.jobs import Request
 from world.controls import Weather
 from world.labels.cameras import PRESETS, CameraSet
@@ -23,17 +23,17 @@ from world.scene_world import SceneWorld
 from world.telling import Report
 
 CAMERAS = CameraSet("front and back", {"front": Rig(), "back": Rig(yaw=180.0, ahead=0.0)})
-MOMENTS = (0.0, 0.5, 1.0)  # of a clip, as shares of its length: where two steps on end are drawn
+MOMENTS = (0.0, 0.5, 1.0)  # shares of a clip's length at which two steps in a row are drawn
 MOST = {
     "depth": 0.01,
     "ground": 0.03,
     "surfaces": 0.05,
     "flow": 0.05,
-}  # shares of pixels that may be wrong; of boxes and tracks: none
+}  # share of pixels that may be wrong; of boxes and tracks none may
 CARRIED = {
     True: 0.5,
     False: 1.0,
-}  # of the squared error that may be left where a picture is read along its flow: in clear weather, else
+}  # share of the squared error that may be left along the flow: in clear weather, in other
 AIM = 3.0  # moments a second
 WORDS = {
     "boxes": "boxes are round their pixels, and within the box in the world",
@@ -45,29 +45,29 @@ WORDS = {
 }
 
 
-def consistent(asked: Request, tell: Report) -> list[FaultResult]:
-    """Each check over every clip of the request, by the first scene that is tried of it; a clip is right where no check finds too much."""
-    world, found, clear = SceneWorld(asked.start.places), list[Checked](), list[bool]()
-    for number, job in enumerate(asked.jobs):
-        states = again(world, asked, job.take(0))[0].states
-        found.append(_clip(states, world.renderer))
+def consistent(request: Request, tell: Report) -> list[FaultResult]:
+    """Each check over every clip of a request, in its first scene; a clip is right where no more than MOST is wrong."""
+    world, checks, clear = SceneWorld(request.start.places), list[Checked](), list[bool]()
+    for number, job in enumerate(request.jobs):
+        states = rollouts(world, request, job.take(0))[0].states
+        checks.append(_clip(states, world.renderer))
         clear.append(facts(states[-1]).weather == Weather.CLEAR)
-        tell((number + 1) / len(asked.jobs), job.scenario.line)
-    out = [_counted(name, [getattr(one, name) for one in found]) for name in WORDS]
+        tell((number + 1) / len(request.jobs), job.scenario.line)
+    out = [_tally_result(name, [getattr(one, name) for one in checks]) for name in WORDS]
     for dry in (True, False):
-        if each := [one.carried for one, is_dry in zip(found, clear, strict=True) if is_dry is dry]:
-            out.append(_carried(each, dry))
+        if each := [one.carried for one, is_dry in zip(checks, clear, strict=True) if is_dry is dry]:
+            out.append(_flow_result(each, dry))
     return out
 
 
 def _clip(states: Sequence[SceneState], renderer: Renderer) -> Checked:
-    """Pictures of a few moments, and who is there in all of them."""
-    drawn = sorted({round(share * (len(states) - 2)) for share in MOMENTS})
+    """Checks the pictures of a few moments, and the tracks of all."""
+    firsts = sorted({round(share * (len(states) - 2)) for share in MOMENTS})
     out = Checked()
-    for first in drawn:
+    for first in firsts:
         out += checked(_pair(states[first : first + 2], renderer), CAMERAS)
-    there = [record(index, state, None, renderer, first=states[0]) for index, state in enumerate(states)]
-    for before, now in pairwise(there):
+    moments = [record(index, state, None, renderer, first=states[0]) for index, state in enumerate(states)]
+    for before, now in pairwise(moments):
         out += Checked(tracks=persist(before, now))
     return out
 
@@ -80,7 +80,7 @@ def _pair(states: Sequence[SceneState], renderer: Renderer) -> list[Record]:
     ]
 
 
-def _counted(name: str, each: Sequence[Tally]) -> FaultResult:
+def _tally_result(name: str, each: Sequence[Tally]) -> FaultResult:
     most = MOST.get(name, 0.0)
     right, whole = sum(one.share <= most for one in each), sum(each, Tally())
     worst = max(each, key=lambda one: one.share)
@@ -93,8 +93,8 @@ def _counted(name: str, each: Sequence[Tally]) -> FaultResult:
     )
 
 
-def _carried(each: Sequence[Carried], clear: bool) -> FaultResult:
-    """Of clips in clear weather, or in rain, snow and fog, which flow knows nothing of."""
+def _flow_result(each: Sequence[Carried], clear: bool) -> FaultResult:
+    """How well flow maps a picture onto the next, for clips in clear weather, or in rain, snow and fog, which flow does not know."""
     left = [one.warped / max(1e-9, one.stood) for one in each]
     right = sum(share < CARRIED[clear] for share in left)
     stood, warped = sum(each, Carried()).levels
@@ -107,21 +107,21 @@ def _carried(each: Sequence[Carried], clear: bool) -> FaultResult:
     )
 
 
-def surround(asked: Request, tell: Report) -> list[FaultResult]:
-    """Moments a second with six cameras, painted, with all labels: of one clip, its first moment aside, in which its street is built."""
-    load, world = os.getloadavg()[0], SceneWorld(asked.start.places)
-    states, cameras = again(world, asked, asked.jobs[0].take(0))[0].states, PRESETS["surround"]
-    taken = []
+def surround(request: Request, tell: Report) -> list[FaultResult]:
+    """Moments a second with six painted cameras and all labels, of one clip without its first moment, in which its street is built."""
+    load, world = os.getloadavg()[0], SceneWorld(request.start.places)
+    states, cameras = rollouts(world, request, request.jobs[0].take(0))[0].states, PRESETS["surround"]
+    times = []
     for index in range(1, len(states)):
         began = time.perf_counter()
         record(index, states[index], cameras, world.renderer, before=states[index - 1], first=states[0])
-        taken.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - began)
         tell(index / len(states), "")
-    rate = (len(taken) - 1) / sum(taken[1:])
+    rate = (len(times) - 1) / sum(times[1:])
     rigs = list(cameras.cameras.values())
     return [
         FaultResult(
-            f"{len(rigs)} cameras of {rigs[0].height}x{rigs[0].width} with all labels, {len(taken) - 1} moments, {cores()} cores (load {load:.1f} before)",
+            f"{len(rigs)} cameras of {rigs[0].height}x{rigs[0].width} with all labels, {len(times) - 1} moments, {cores()} cores (load {load:.1f} before)",
             f"{rate:.2f} moments a second, {rate * len(rigs):.1f} labelled pictures a second",
             f"at least {AIM:g} moments",
             rate >= AIM,

@@ -20,16 +20,16 @@ from typing import Any
 from bridge.bench.brain import ONE_STEP, THREE_STEPS
 from bridge.errors import LucidriveError
 
-PATIENCE = 180.0  # seconds the page may take to wake; the brain's first conversion is among them
+PATIENCE = 180.0  # seconds that the page may take to start, the first conversion of the brain included
 
 
 class BenchError(LucidriveError):
-    """A measurement could not be made."""
+    """A measurement that could not be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Pictures as they reached a page. Gaps in milliseconds; frames a second no finer than arrivals can tell."""
+    """Pictures that reached a page, and the gaps between them in milliseconds."""
 
     frames: int
     fps_median: float
@@ -40,7 +40,9 @@ class Gaps:
 
 @dataclass(frozen=True, slots=True)
 class LoopResult:
-    """first_frame: seconds from the start of the process to the first picture; peak_rss: bytes of that process."""
+    """The live loop, measured. first_frame: seconds from the start of the process to the first picture; idle, thinking: gaps while the brain
+    does nothing, and while it reads; sentences: how many it read; peak_rss: bytes of that process.
+    """
 
     first_frame: float
     idle: Gaps | None
@@ -50,7 +52,7 @@ class LoopResult:
 
 
 def bench_loop(world: Path | None, quality: int, seconds: float) -> LoopResult:
-    """Starts `lucidrive ui`, watches for `seconds` idle and for `seconds` while it is spoken to."""
+    """Starts `lucidrive ui` and watches it for `seconds` idle, and for `seconds` while sentences are sent. BenchError where it ends."""
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
     from websockets.typing import Origin
@@ -72,43 +74,43 @@ def bench_loop(world: Path | None, quality: int, seconds: float) -> LoopResult:
 
 
 class Page:
-    """A page without a screen: receives pictures, says that it has, and knows whether the brain is thinking."""
+    """A page without a screen: receives and acknowledges pictures, and knows whether the brain is thinking."""
 
     def __init__(self, socket: Any) -> None:
         self.socket = socket
         self.arrivals: list[float] = []
         self.thinking = False
-        self.awake = False  # until then an error is the end
+        self.ready = False  # until then an error ends the measurement
 
     def wake(self) -> None:
-        """Waits until the brain, which the page loads behind its first pictures, has read a sentence."""
+        """Waits until the brain, which loads after the first pictures, has read a sentence. BenchError: see `watch`."""
         self.send(type="say", text=ONE_STEP[0])
         self.watch(2.0, until=lambda: self.thinking)
         self.watch(PATIENCE, until=lambda: not self.thinking)
         self.watch(1.0)  # its note
-        self.awake = True
+        self.ready = True
 
     def watch(self, seconds: float, until: Callable[[], bool] = lambda: False) -> list[list[float]]:
-        """Arrival times, as one unbroken row. BenchError when the dream or its brain cannot begin."""
+        """Arrival times of that long in s, as one unbroken row. BenchError where the dream or its brain cannot start."""
         start, end = len(self.arrivals), time.perf_counter() + seconds
         while time.perf_counter() < end and not until():
             self.receive(end)
         return [self.arrivals[start:]]
 
     def talk(self, seconds: float) -> tuple[list[list[float]], int]:
-        """Says one sentence after another. Arrival times while the brain thought, a row a sentence; and how many."""
-        rows, end, said = [], time.perf_counter() + seconds, 0
+        """Sends sentences for `seconds`. Returns arrival times while the brain thought, a row a sentence, and their number."""
+        rows, end, count = [], time.perf_counter() + seconds, 0
         while time.perf_counter() < end:
-            self.send(type="say", text=THREE_STEPS[said % len(THREE_STEPS)])
-            said += 1
+            self.send(type="say", text=THREE_STEPS[count % len(THREE_STEPS)])
+            count += 1
             self.watch(2.0, until=lambda: self.thinking)
             before = self.arrivals[-1:]
             rows.append(before + self.watch(20.0, until=lambda: not self.thinking)[0])
             self.watch(0.3)
-        return rows, said
+        return rows, count
 
     def receive(self, end: float) -> None:
-        """The next message, if one comes before `end`."""
+        """Handles the next message, if one comes before `end`. BenchError for an error before `ready`."""
         try:
             message = self.socket.recv(timeout=max(0.0, min(0.05, end - time.perf_counter())))
         except TimeoutError:
@@ -120,21 +122,22 @@ class Page:
         fields = json.loads(message)
         if fields["type"] == "state":
             self.thinking = bool(fields["thinking"])
-        elif fields["type"] == "note" and fields["kind"] == "error" and not self.awake:
+        elif fields["type"] == "note" and fields["kind"] == "error" and not self.ready:
             raise BenchError(fields["text"])
 
     def send(self, **fields: Any) -> None:
+        """Sends a message of the page."""
         self.socket.send(json.dumps(fields))
 
 
 def gaps(rows: list[list[float]]) -> Gaps | None:
-    """Statistics of the gaps within each row of arrival times; None when there are too few."""
-    found = sorted(1000 * (b - a) for row in rows for a, b in pairwise(row))
-    if len(found) < 5:
+    """Statistics of the gaps within each row of arrival times in s; None where there are fewer than five."""
+    values = sorted(1000 * (b - a) for row in rows for a, b in pairwise(row))
+    if len(values) < 5:
         return None
-    middle = statistics.median(found)
+    middle = statistics.median(values)
     return Gaps(
-        len(found), round(1000 / middle, 1), middle, found[min(len(found) - 1, int(0.99 * len(found)))], found[-1]
+        len(values), round(1000 / middle, 1), middle, values[min(len(values) - 1, int(0.99 * len(values)))], values[-1]
     )
 
 
@@ -142,7 +145,7 @@ def gaps(rows: list[list[float]]) -> Gaps | None:
 def page_server(
     world: Path | None, quality: int, tabs: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`lucidrive ui` on a free port, as a process of its own: its address and it. BenchError when it ends first."""
+    """`lucidrive ui` on a free port, as a process of its own: its address, and the process. BenchError where it does not start."""
     command = [sys.executable, "-m", "ui.cli", "ui", "--port", "0", "--quality", str(quality)]
     command += ["--world", str(world.resolve())] if world else []
     command += ["--tabs", str(tabs)] if tabs else []
@@ -163,19 +166,19 @@ def page_server(
 
 def _address(process: subprocess.Popen[str]) -> str:
     assert process.stderr is not None
-    told = ""
+    last = ""
     for line in process.stderr:
-        told = line.strip() or told
-        if found := re.search(r"http://\S+", line):
+        last = line.strip() or last
+        if match := re.search(r"http://\S+", line):
             threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop the page
-            return found.group()
-    raise BenchError(f"The page did not start: {told or 'it said nothing'}")
+            return match.group()
+    raise BenchError(f"The page did not start: {last or 'it said nothing'}")
 
 
 def peak_of(pid: int) -> int:
-    """Peak bytes in RAM of another process; 0 where the system does not say."""
+    """Peak resident bytes of another process; 0 where the system does not say."""
     path = Path(f"/proc/{pid}/status")
     if not path.exists():
         return 0
-    found = re.search(r"VmHWM:\s+(\d+) kB", path.read_text())
-    return int(found.group(1)) * 1024 if found else 0
+    match = re.search(r"VmHWM:\s+(\d+) kB", path.read_text())
+    return int(match.group(1)) * 1024 if match else 0

@@ -1,4 +1,4 @@
-"""The measurements as one picture: how the dream's cost grows."""
+"""Draws the measurements as one picture: how the cost of a dream grows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BLUE, RED = "#2b6cb0", "#c05621"
 
 
 def check(path: Path) -> None:
-    """BenchError or MissingPackageError, before anything is measured, where no picture could be drawn."""
+    """BenchError or MissingPackageError where no picture can be drawn at `path`; call it before measuring."""
     need("matplotlib", "train", "Pictures of measurements")
     if path.suffix != ".png" or not path.parent.is_dir():
         raise BenchError(f"No picture can be drawn at {path}; give a .png in a folder that is there.")
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """A PNG at `path`, of what `bridge.bench.run` gave."""
+    """Writes a PNG of a result of `bridge.bench.run`. BenchError where it cannot be written."""
     from matplotlib.figure import Figure
 
     from bridge.bench import words
@@ -42,8 +42,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
     sessions = result["tick_ms_by_sessions"]
     numbers = [int(number) for number in sessions]
-    for name, shown, colour in (("alone", "one after another", RED), ("batched", "one batch", BLUE)):
-        by_sessions.plot(numbers, [each[name] for each in sessions.values()], "o-", label=shown, color=colour)
+    for name, label, colour in (("alone", "one after another", RED), ("batched", "one batch", BLUE)):
+        by_sessions.plot(numbers, [each[name] for each in sessions.values()], "o-", label=label, color=colour)
     by_sessions.axhline(1000 / REAL_TIME, color="grey", linestyle="--", linewidth=1)
     by_sessions.text(numbers[-1], 1000 / REAL_TIME, "real time", va="bottom", ha="right", color="grey")
     by_sessions.set(

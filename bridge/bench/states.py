@@ -1,4 +1,4 @@
-"""Whether a scene's states are the same on the page, headless, and by the world's step alone."""
+"""Checks that a scene's states are the same on the page, headless, and by the world's step alone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from world.scene.state import SceneState
 from world.scene_dream import SceneDream
 from world.scene_world import SceneWorld
 
-LINES = ("rain(2)", "cut_in(left)")  # what the drives are told at once
+LINES = ("rain(2)", "cut_in(left)")  # the drives' plan
 
 
 def same_elsewhere(seed: int, frames: int = 60) -> dict[str, bool]:
-    """A drive under a plan, on the page's loop beside another one, and headless: are both what the step alone makes of its controls?"""
+    """Drives under a plan on the page's loop, beside another drive, and headless; whether each ends in the state that the step alone makes of its controls."""
     model = SceneWorld()
     page, beside = (Session(lambda number: open_dream(model, number, 1, True), seed + k) for k in range(2))
     alone = Session(lambda number: open_dream(model, number, 1), seed)

@@ -1,7 +1,7 @@
-"""Language models by their public shapes, and what their weights and their KV cache take.
+"""Language models by their public shapes, and the bytes of their weights and KV cache.
 
-The shapes are those of config.json beside each model's weights (`source`); no weights are looked at. A model is built
-on torch's meta device, one layer of it, since all are alike.
+The shapes are those of config.json beside each model's weights (`source`); no weights are read. One layer of a model is built on
+torch's meta device, since all are alike.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PLAIN = MappingProxyType({"cuda": 2, "cpu": 4})  # bytes a value of what is not 
 
 @dataclass(frozen=True, slots=True)
 class BrainConfig:
-    """A decoder-only transformer with grouped queries and a gated feed-forward layer; names as in config.json."""
+    """A decoder-only transformer with grouped-query attention and a gated feed-forward layer; names as in config.json."""
 
     name: str
     source: str
@@ -48,14 +48,14 @@ class BrainConfig:
     qk_norm: bool
 
     def kv_bytes(self, kv: str) -> int:
-        """Of one token: its keys and values in every layer."""
+        """Bytes of one token's keys and values in all layers. kv: one of KV_TYPES."""
         return 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_dim * KV_TYPES[kv]
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterCounts:
-    """Parameters of a model. linear: of the linear layers of all blocks; rows: of those layers' matrices, together; largest:
-    of one matrix; head: 0 where it is the embedding.
+    """Parameters of a model. linear: in the linear layers of all blocks; rows: of those layers' matrices; largest: in one of
+    them; head: 0 where it is tied to the embedding.
     """
 
     linear: int
@@ -67,27 +67,28 @@ class ParameterCounts:
 
     @property
     def parameters(self) -> int:
+        """All of them."""
         return self.linear + self.norms + self.embedding + self.head
 
 
 @cache
 def brains() -> dict[str, BrainConfig]:
-    """All that come along, the largest first."""
-    found = [_read(path) for path in FOLDER.glob("*.json")]
-    return {one.name: one for one in sorted(found, key=lambda one: -shape(one).parameters)}
+    """All models in `brains/` by name, the largest first. BudgetError where a file is damaged."""
+    configs = [_read(path) for path in FOLDER.glob("*.json")]
+    return {one.name: one for one in sorted(configs, key=lambda one: -shape(one).parameters)}
 
 
 def brain(name: str) -> BrainConfig:
-    """The model of that name; BudgetError lists them all."""
-    known = {one.lower(): config for one, config in brains().items()}
-    if name.lower() not in known:
+    """The model of that name. BudgetError lists them all."""
+    by_name = {one.lower(): config for one, config in brains().items()}
+    if name.lower() not in by_name:
         raise BudgetError(f"There is no brain '{name[:40]}'; there are: {', '.join(brains())}.")
-    return known[name.lower()]
+    return by_name[name.lower()]
 
 
 @cache
 def shape(config: BrainConfig) -> ParameterCounts:
-    """What the model is made of."""
+    """The model's parameter counts."""
     c = config
     queries, keys = c.num_attention_heads * c.head_dim, c.num_key_value_heads * c.head_dim
     with torch.device("meta"):
@@ -117,34 +118,34 @@ def shape(config: BrainConfig) -> ParameterCounts:
 
 
 def weight_bytes(config: BrainConfig, quant: str, device: str) -> int:
-    """Of all weights. Embeddings, the head and norms are not quantised; on a CPU in int8 the head is, by itself."""
-    made, plain = shape(config), PLAIN[device]
+    """Bytes of all weights. Embeddings, the head and norms are not quantised, except the head on a CPU in int8."""
+    counts, plain = shape(config), PLAIN[device]
     width = QUANTS[quant]
     if quant == "fp32":
         plain = 4
-    linear, rows, others = made.linear, made.rows, made.norms + made.embedding + made.head
+    linear, rows, others = counts.linear, counts.rows, counts.norms + counts.embedding + counts.head
     if quant == "int8" and device == "cpu":
-        linear, rows, others = linear + made.embedding, rows + config.vocab_size, made.norms + made.embedding
+        linear, rows, others = linear + counts.embedding, rows + config.vocab_size, counts.norms + counts.embedding
     return int(linear * width) + (rows * INT8_SCALE if quant == "int8" else 0) + others * plain
 
 
 def working_bytes(config: BrainConfig, quant: str, kv: str, context: int, device: str) -> int:
-    """At most, while a piece of the prompt is read with the context full.
+    """Peak bytes while a piece of the prompt is read with the context full.
 
-    Hidden states and feed-forward, attention scores in float32, one layer's keys and values as the cache is copied on,
-    the logits of one token, and the largest layer's weights as they are unpacked.
+    Hidden states and feed-forward, attention scores in float32, one layer's keys and values as the cache is copied,
+    the logits of one token, and the largest layer's weights, dequantised.
     """
     c, plain = config, PLAIN[device]
     states = PIECE * (6 * c.hidden_size + 3 * c.intermediate_size) * plain
     scores = 2 * PIECE * context * c.num_attention_heads * 4
-    copied = 2 * context * c.kv_bytes(kv) // c.num_hidden_layers
+    copies = 2 * context * c.kv_bytes(kv) // c.num_hidden_layers
     logits = 3 * c.vocab_size * 4
-    unpacked = shape(config).largest * plain if quant.startswith("nf4") else 0
-    return states + scores + copied + logits + unpacked
+    dequantised = shape(config).largest * plain if quant.startswith("nf4") else 0
+    return states + scores + copies + logits + dequantised
 
 
 def _read(path: Path) -> BrainConfig:
-    """Strictly: an unknown or missing key is an error."""
+    """Reads a file strictly. BudgetError for an unknown or missing key."""
     values = json.loads(path.read_text(encoding="utf-8"))
     names = {item.name for item in fields(BrainConfig)}
     if set(values) != names:

@@ -1,5 +1,5 @@
-"""What to give up, the least first, where memory is tight: KV type, context, quantisation, a smaller brain, a brain on
-the CPU. The world comes last, where nothing has been loaded yet, and never in mid-drive.
+"""What to give up where memory is tight, the least first: KV type, context, quantisation, a smaller brain, a brain on
+the CPU. The world comes last, only before anything is loaded, never during a drive.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Change = Callable[[Setup], Setup]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A setup that would fit. rung: the last thing given up for it."""
+    """A plan that fits. rung: the last thing given up for it; changes: all of them in words."""
 
     rung: str
     plan: Budget
@@ -30,21 +30,21 @@ class Choice:
 
 
 def choices(setup: Setup, capacity: int) -> list[Choice]:
-    """For every rung the setup that gives up the least and fits, best first; another world only if nothing else does."""
-    found: list[Choice] = []
+    """For every rung the setup that fits and gives up least, best first; another world only where nothing else fits."""
+    fitting: list[Choice] = []
     rungs = list(RUNGS)
     for number, rung in enumerate(rungs):
-        if rung == "world" and found:
+        if rung == "world" and fitting:
             break
         for candidate in _candidates(setup, rungs[: number + 1]):
             if (plan := budget(candidate, capacity)).fits:
-                found.append(Choice(rung, plan, describe(setup, candidate)))
+                fitting.append(Choice(rung, plan, describe(setup, candidate)))
                 break
-    return found
+    return fitting
 
 
 def one_down(setup: Setup) -> Setup | None:
-    """The same with one thing less, in mid-drive: the world stays. None at the ladder's foot."""
+    """The setup one rung lower, for use during a drive: the world stays. None at the ladder's foot."""
     for rung in RUNGS:
         if rung != "world" and (lower := RUNGS[rung](setup)):
             return lower[0](setup)
@@ -52,40 +52,40 @@ def one_down(setup: Setup) -> Setup | None:
 
 
 def describe(old: Setup, new: Setup) -> str:
-    """What is other in `new`, in words."""
-    said = []
+    """What `new` changes, in words."""
+    parts = []
     if new.world != old.world:
-        said.append(f"the {new.world} world")
+        parts.append(f"the {new.world} world")
     if new.brain_device != old.brain_device:
-        said.append(f"{new.brain} on the CPU in {new.quant}")
+        parts.append(f"{new.brain} on the CPU in {new.quant}")
     else:
         if new.brain != old.brain:
-            said.append(new.brain)
+            parts.append(new.brain)
         if new.quant != old.quant:
-            said.append(f"weights in {new.quant}")
+            parts.append(f"weights in {new.quant}")
         if new.context != old.context:
-            said.append(f"{new.context:,} tokens of context")
+            parts.append(f"{new.context:,} tokens of context")
         if new.kv != old.kv:
-            said.append(f"KV cache in {new.kv}")
-    return ", ".join(said)
+            parts.append(f"KV cache in {new.kv}")
+    return ", ".join(parts)
 
 
-def advice(setup: Setup, capacity: int, found: list[Choice]) -> str:
-    """One sentence on a plan that does not fit."""
-    if found:
-        return f"That does not fit {show_size(capacity)}; best would be: {found[0].changes}."
+def advice(setup: Setup, capacity: int, fitting: list[Choice]) -> str:
+    """A sentence on a plan that does not fit. fitting: its `choices`."""
+    if fitting:
+        return f"That does not fit {show_size(capacity)}; best would be: {fitting[0].changes}."
     return f"Nothing of the ladder fits {show_size(capacity)} with {setup.sessions} sessions; ask for fewer or for more memory."
 
 
 def _candidates(setup: Setup, rungs: list[str]) -> Iterator[Setup]:
-    """All in which the last of `rungs` is changed and those before it may be, the fewest changes first."""
+    """All setups in which the last of `rungs` is changed and those before it may be, the fewest changes first."""
     *before, last = [RUNGS[rung](setup) for rung in rungs]
     stay: list[Change] = [replace]
-    for picked in product(last, *(stay + changes for changes in reversed(before))):
-        made = setup
-        for change in reversed(picked):
-            made = change(made)
-        yield made
+    for changes in product(last, *(stay + some for some in reversed(before))):
+        candidate = setup
+        for change in reversed(changes):
+            candidate = change(candidate)
+        yield candidate
 
 
 def _kv(setup: Setup) -> list[Change]:
@@ -119,8 +119,8 @@ def _cpu(setup: Setup) -> list[Change]:
     if setup.brain_device == "cpu":
         return []
     small = TIERS["embedded"].setup
-    brought = {"brain": small.brain, "quant": small.quant, "kv": small.kv, "brain_device": "cpu"}
-    return [partial(replace, context=small.context, **brought)]
+    values = {"brain": small.brain, "quant": small.quant, "kv": small.kv, "brain_device": "cpu"}
+    return [partial(replace, context=small.context, **values)]
 
 
 def _world(setup: Setup) -> list[Change]:

@@ -6,8 +6,8 @@
     ...
     lease.release()                                     or `with lease:` around its use
 
-What is reserved or committed never exceeds the capacity, nor, when it is granted, what other programs leave of the
-device. A program that takes more later makes `overrun` positive: nothing is granted until it is over.
+What is reserved or committed never exceeds the capacity, nor, at the moment it is granted, what other programs leave of the
+device. A program that takes more later makes `overrun` positive; until that is over nothing more is granted.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from bridge.budget.sizes import BudgetError, show_size
 
 
 @dataclass(frozen=True, slots=True)
-class Instead:
-    """Something smaller that would do."""
+class Alternative:
+    """Something smaller that would do as well: what, and its bytes."""
 
     what: str
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A lease as it stands. committed: what it was reserved for is there."""
+class LeaseInfo:
+    """The state of a lease. size: bytes; committed: whether its owner has loaded."""
 
     owner: str
     size: int
@@ -40,26 +40,26 @@ class Held:
 
 
 class NoRoomError(BudgetError):
-    """A lease was refused. needed, room: bytes; fits: the first of what was offered instead that would fit."""
+    """A lease was refused. needed, room: bytes; fits: the first of the alternatives that would fit."""
 
-    def __init__(self, sentence: str, needed: int, room: int, fits: Instead | None) -> None:
+    def __init__(self, sentence: str, needed: int, room: int, fits: Alternative | None) -> None:
         super().__init__(sentence)
         self.needed, self.room, self.fits = needed, room, fits
 
 
 class Lease:
-    """An owner's share. Leaving its `with` block releases it."""
+    """An owner's share of a device. Leaving its `with` block releases it."""
 
     def __init__(self, ledger: Ledger, owner: str, size: int) -> None:
         self.owner, self.size, self.committed = owner, size, False
         self._ledger = ledger
 
     def commit(self, size: int | None = None) -> None:
-        """What was reserved is there, and takes `size` bytes. NoRoomError where more is asked for than there is."""
+        """Says that the owner has loaded, and takes `size` bytes (default: as reserved). NoRoomError where that is more than there is room for."""
         self._ledger._commit(self, self.size if size is None else size)
 
     def release(self) -> None:
-        """Gives it back; again is no fault."""
+        """Gives the share back; a second call does nothing."""
         self._ledger._release(self)
 
     def __enter__(self) -> Lease:
@@ -72,10 +72,10 @@ class Lease:
 
 
 class Ledger:
-    """Of one device, any part of which is lent to one owner at a time. Every method may be called from any thread."""
+    """The leases of one device. Every method may be called from any thread."""
 
     def __init__(self, device: Device, capacity: int | None = None, *, enforce: bool = False) -> None:
-        """capacity: default, all there is. enforce: the device itself refuses what goes beyond."""
+        """capacity: bytes (default: the whole device); enforce: make the device itself refuse what goes beyond."""
         self.device = device
         self.capacity = min(device.total(), device.total() if capacity is None else capacity)
         self._leases: list[Lease] = []
@@ -85,40 +85,41 @@ class Ledger:
             device.cap(self.capacity)
 
     @property
-    def taken(self) -> int:
+    def reserved(self) -> int:
         """Bytes reserved or committed."""
         with self._lock:
             return sum(lease.size for lease in self._leases)
 
     @property
     def room(self) -> int:
-        """Bytes that would be granted now."""
+        """Bytes that a lease would get now."""
         return max(0, self._left())
 
     @property
     def overrun(self) -> int:
-        """Bytes that other programs have taken of what is lent here."""
+        """Bytes of the leases that other programs have taken."""
         return max(0, -self._left())
 
-    def held(self) -> tuple[Held, ...]:
+    def leases(self) -> tuple[LeaseInfo, ...]:
+        """All leases, the oldest first."""
         with self._lock:
-            return tuple(Held(one.owner, one.size, one.committed) for one in self._leases)
+            return tuple(LeaseInfo(one.owner, one.size, one.committed) for one in self._leases)
 
-    def reserve(self, owner: str, size: int, instead: Sequence[Instead] = ()) -> Lease:
-        """NoRoomError says why not, and which of `instead` would fit."""
+    def reserve(self, owner: str, size: int, alternatives: Sequence[Alternative] = ()) -> Lease:
+        """A lease of `size` bytes. NoRoomError says who holds the memory, and which of `alternatives` would fit."""
         if size < 0:
             raise ValueError(f"{owner} cannot hold {size} bytes")
         with self._lock:
-            self._check(owner, size, size, instead)
+            self._check(owner, size, size, alternatives)
             lease = Lease(self, owner, size)
             self._leases.append(lease)
             return lease
 
     @contextmanager
-    def loading(self, owner: str, size: int, instead: Sequence[Instead] = ()) -> Iterator[Lease]:
-        """A lease to load under, while nothing else loads. It lives on, committed, unless loading fails."""
+    def loading(self, owner: str, size: int, alternatives: Sequence[Alternative] = ()) -> Iterator[Lease]:
+        """A lease to load under while nothing else loads; committed at the end, released where loading fails. NoRoomError."""
         with self._load:
-            lease = self.reserve(owner, size, instead)
+            lease = self.reserve(owner, size, alternatives)
             try:
                 yield lease
                 if not lease.committed:
@@ -130,14 +131,15 @@ class Ledger:
     def _left(self) -> int:
         foreign = self.device.foreign()
         with self._lock:
-            return min(self.capacity, self.device.total() - foreign) - self.taken
+            return min(self.capacity, self.device.total() - foreign) - self.reserved
 
-    def _check(self, owner: str, size: int, more: int, instead: Sequence[Instead] = ()) -> None:
+    def _check(self, owner: str, size: int, more: int, alternatives: Sequence[Alternative] = ()) -> None:
+        """NoRoomError where there is no room for `more` bytes of the `size` that the owner needs."""
         room = self._left()
         if more <= room:
             return
-        fits = next((one for one in instead if one.size <= room), None)
-        holders = [f"{one.owner} {show_size(one.size)}" for one in self.held()]
+        fits = next((one for one in alternatives if one.size <= room), None)
+        holders = [f"{one.owner} {show_size(one.size)}" for one in self.leases()]
         others = self.device.total() - self.device.foreign()
         if others < self.capacity:
             holders.append(f"other programs {show_size(self.capacity - others)}")

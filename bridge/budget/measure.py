@@ -1,6 +1,6 @@
-"""What a drive's parts really take of RAM or a GPU: measured once, kept by what it depends on, used instead of the estimate.
+"""The measured memory of a drive's parts: stored by all that it depends on, and used instead of the estimate.
 
-The measurement is that of `probe.py` with one dream and with three; other numbers of dreams are reckoned from those.
+`probe.py` measures one dream and three; other numbers of dreams follow from those.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, setup: Setup) -> Fingerprint:
+        """The fingerprint of a setup on this machine."""
         shape = preset(setup.world).tokenizer if setup.world != SCENE else None
         height, width = (shape.height, shape.width) if shape else SIZES[2]
         versions = [f"python {platform.python_version()}", *(f"{name} {_version(name)}" for name in LIBRARIES)]
@@ -60,13 +61,14 @@ class Fingerprint:
 
     @property
     def key(self) -> str:
+        """16 hexadecimal digits, for a file's name."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Bytes of the device. libraries: on a GPU its context; brain: once it is there; loading: more than that, while it loads; dream: each, with its last minute
-    of pictures; tick: made and forgotten within one, whatever the number of dreams, and more_tick for each of them.
+    """Bytes of the device. libraries: on a GPU its context; brain: once loaded; loading: more than that while it loads; dream: each,
+    with its last minute of pictures; tick: allocated and freed within one, whatever the number of dreams; more_tick: for each of them.
     """
 
     libraries: int
@@ -78,13 +80,13 @@ class Peaks:
     more_tick: int
 
     def most(self, dreams: int) -> int:
-        """The most that a drive of so many dreams has resident: as its brain loads, or later."""
-        there = self.libraries + self.world + self.brain
-        return there + max(self.loading, dreams * (self.dream + self.more_tick) + self.tick)
+        """The peak of a drive with this number of dreams, while its brain loads or later."""
+        base = self.libraries + self.world + self.brain
+        return base + max(self.loading, dreams * (self.dream + self.more_tick) + self.tick)
 
     @classmethod
     def of(cls, stages: dict[str, tuple[int, int]]) -> Peaks:
-        """Out of what the probe printed: for every stage what was resident at its end, and the most within."""
+        """From the probe's stages: bytes resident at the end of each, and the peak within."""
         (libraries, _), (world, _), (brain, loading) = (stages[name] for name in ("libraries", "world", "brain"))
         (few, few_most), (more, more_most) = (stages[f"{number} dreams"] for number in (FEW, MORE))
         dream = max(0, (more - few) // (MORE - FEW))
@@ -94,19 +96,21 @@ class Peaks:
 
 
 def store() -> Path:
-    """The folder of measurements in the user's cache, a file for each fingerprint. It may not be there yet."""
+    """The folder of measurements in the user's cache, a file for each fingerprint; it may not exist yet."""
     return cache_folder() / "lucidrive" / "memory"
 
 
 def recall(setup: Setup) -> Peaks | None:
-    """What was measured of this setup on this machine with these libraries; None where nothing was."""
-    asked = Fingerprint.of(setup)
-    path = store() / f"{asked.key}.json"
+    """The measurement of this setup on this machine with these libraries, None without one. BudgetError where its file is damaged."""
+    fingerprint = Fingerprint.of(setup)
+    path = store() / f"{fingerprint.key}.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["fingerprint"] != asdict(asked) or set(found["peaks"]) != {item.name for item in fields(Peaks)}:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["fingerprint"] != asdict(fingerprint) or set(stored["peaks"]) != {
+            item.name for item in fields(Peaks)
+        }:
             raise ValueError("another version")
-        return Peaks(**{name: int(value) for name, value in found["peaks"].items()})
+        return Peaks(**{name: int(value) for name, value in stored["peaks"].items()})
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -114,12 +118,12 @@ def recall(setup: Setup) -> Peaks | None:
 
 
 def remember(setup: Setup, peaks: Peaks) -> Path:
-    """Kept aside, then renamed."""
-    asked = Fingerprint.of(setup)
+    """Stores a measurement, whole or not at all; returns its file."""
+    fingerprint = Fingerprint.of(setup)
     store().mkdir(parents=True, exist_ok=True)
-    path = store() / f"{asked.key}.json"
+    path = store() / f"{fingerprint.key}.json"
     aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps({"fingerprint": asdict(asked), "peaks": asdict(peaks)}, indent=2) + "\n")
+    aside.write_text(json.dumps({"fingerprint": asdict(fingerprint), "peaks": asdict(peaks)}, indent=2) + "\n")
     aside.replace(path)
     return path
 
@@ -127,27 +131,27 @@ def remember(setup: Setup, peaks: Peaks) -> Path:
 def stages(
     world: Path | None, numbers: tuple[int, ...], setup: Setup = TIERS["embedded"].setup, brain: Path | None = None
 ) -> dict[str, tuple[int, int]]:
-    """The probe's, in a process of its own."""
+    """The probe's stages, from a process of its own. BudgetError where that fails."""
     command = [sys.executable, "-m", "bridge.budget.probe", str(world or ""), str(brain or ""), QUANTS[setup.quant]]
     command += [setup.device, setup.brain_device, *map(str, numbers)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    if process.returncode:
+        reason = (process.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise BudgetError(f"The memory of a drive could not be measured ({reason}); try `lucidrive doctor`.")
-    return {name: (int(resident), int(most)) for name, (resident, most) in json.loads(done.stdout).items()}
+    return {name: (int(resident), int(most)) for name, (resident, most) in json.loads(process.stdout).items()}
 
 
 def measure(setup: Setup, world: Path | None = None, brain: Path | None = None) -> Peaks:
-    """Measures the setup here, now, and keeps it. world, brain: folders of weights (default: those that came along).
+    """Measures the setup here, now, and stores the result. world, brain: folders of weights (default: the installed ones).
 
-    BudgetError for a setup that this cannot be done with.
+    BudgetError for a setup that cannot be measured here.
     """
-    came_along = (world is not None or setup.world == SCENE) and (
+    is_installed = (world is not None or setup.world == SCENE) and (
         brain is not None or setup.brain == "SmolLM2-135M" or setup.brain_device != setup.device
     )
     if setup.device == "cpu" and (setup.brain, setup.quant) != ("SmolLM2-135M", "int8"):
         raise BudgetError("On a CPU only the embedded profile's brain can be measured: SmolLM2-135M in int8.")
-    if not came_along:
+    if not is_installed:
         raise BudgetError(
             f"What was not trained or fetched cannot be measured: give the folders of {setup.world}'s weights and of "
             f"{setup.brain}'s (--weights, --brain-weights)."
@@ -166,12 +170,12 @@ def compare(
     setup: Setup = TIERS["embedded"].setup,
     brain: Path | None = None,
 ) -> list[tuple[int, int, int]]:
-    """Dreams, and the most bytes resident with so many: as `peaks` foretells, and as a drive of them really takes here, now."""
-    found = []
+    """For some numbers of dreams: the number, its peak in bytes as `peaks` predicts, and as measured here, now. BudgetError."""
+    rows = []
     for number in numbers:
         real = max(most for _, most in stages(world, (number,), setup, brain).values())
-        found.append((number, peaks.most(number), real))
-    return found
+        rows.append((number, peaks.most(number), real))
+    return rows
 
 
 def _gpu() -> str:

@@ -1,4 +1,4 @@
-"""Ways to tell what a process has of a device at the end of a stage, and the most that it had within."""
+"""Measure the memory of a device that a process holds at the end of a stage, and its peak within."""
 
 from __future__ import annotations
 
@@ -14,37 +14,40 @@ Stages = dict[str, tuple[int, int]]
 
 
 class Meter(Protocol):
-    """Amounts in bytes."""
+    """Memory of this process, in bytes."""
 
     def reset(self) -> None:
-        """From now on the most is looked for."""
+        """Starts a new peak."""
         ...
 
     def resident(self) -> int:
-        """What there is now."""
+        """What the process holds now."""
         ...
 
     def most(self) -> int:
-        """The most since the last reset."""
+        """The peak since the last reset."""
         ...
 
 
 class RamMeter:
-    """By the resident set of this process."""
+    """RAM, by the resident set; Linux only."""
 
     def reset(self) -> None:
+        """By /proc/self/clear_refs. OSError where the system has none."""
         CLEAR.write_text(RESET_PEAK)
 
     def resident(self) -> int:
+        """The resident set."""
         return machine.resident()
 
     def most(self) -> int:
+        """Its high-water mark."""
         return machine.high_water()
 
 
 class CudaMeter:
-    """What the whole device has given since this was made, so that the context counts, too; the most by torch's allocator,
-    since the driver remembers none. Nobody else may use the device meanwhile.
+    """A GPU's memory: what became occupied since this object was made, the CUDA context included; the peak is torch's, since the
+    driver keeps none. Nobody else may use the device meanwhile.
     """
 
     def __init__(self) -> None:
@@ -54,20 +57,23 @@ class CudaMeter:
         self._before = self._cuda.mem_get_info()[0]  # free bytes
 
     def reset(self) -> None:
+        """Resets the peak of torch's allocator."""
         self._cuda.synchronize()
         self._cuda.reset_peak_memory_stats()
 
     def resident(self) -> int:
+        """Bytes fewer free than at first."""
         self._cuda.synchronize()
         return self._before - self._cuda.mem_get_info()[0]
 
     def most(self) -> int:
+        """What is resident, and what torch has reserved and given back since."""
         return self.resident() + self._cuda.max_memory_reserved() - self._cuda.memory_reserved()
 
 
 @contextmanager
 def stage(stages: Stages, name: str, meter: Meter) -> Iterator[None]:
-    """Notes what is resident at its end, and the most that was within."""
+    """Records a stage: bytes resident at its end, and the peak within."""
     meter.reset()
     yield
     stages[name] = (meter.resident(), meter.most())

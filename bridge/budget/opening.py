@@ -1,4 +1,4 @@
-"""Loads a world under a lease: what the page, a drive without one and a clip job begin with."""
+"""Loads a world under a lease, for the page, a headless drive or a clip job."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from world.files import read_config
 from world.places import ANYWHERE, Where
 from world.scene_world import USUAL, Others
 
-# A minute encoded to an mp4 at 288x512: 41 MiB more were resident at the most (x86-64, PyAV 18); half as much again.
+# Encoding a minute to an mp4 at 288x512: measured at most 41 MiB more resident (x86-64, PyAV 18); half as much again.
 CLIP = 64 * MIB
 DREAM, CLIP_JOB, BRAIN = "a dream", "a clip", "the language model"
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A world that is there. dream_size: bytes to reserve for each dream."""
+class LoadedWorld:
+    """A world under its lease."""
 
     model: AnyWorld
     lease: Lease
@@ -33,31 +33,32 @@ class Opened:
 
     @property
     def dream_size(self) -> int:
+        """Bytes to reserve for each dream, with its last minute of pictures."""
         return self.sizes.dream + self.sizes.pictures
 
     def dream_of(self, seconds: float) -> int:
-        """Bytes of one whose pictures are all kept, not the last minute's."""
+        """Bytes of a dream that keeps the pictures of all its seconds."""
         return self.sizes.dream + int(self.sizes.pictures * max(1.0, seconds / CLIP_SECONDS))
 
 
 def ram(capacity: int | None = None) -> Ledger:
-    """The ledger of this machine's RAM; with a `capacity` this process gets no more than that, whatever there is."""
+    """The ledger of this machine's RAM; with a `capacity` in bytes this process gets no more than that."""
     return Ledger(Ram(), capacity, enforce=capacity is not None)
 
 
 def open_world(
     ledger: Ledger, world: Path | None, dreams: int, others: Others = USUAL, where: Where = ANYWHERE
-) -> Opened:
-    """A scene world, or the latent one of the weights in `world`, for so many dreams at a time. others, where: as `load_world`'s.
+) -> LoadedWorld:
+    """Loads a scene world, or the latent one of the weights in `world`. dreams: at a time; others, where: see `load_world`.
 
     Raises WeightsError, NoRoomError, DataError.
     """
     sizes = scene_size() if world is None or is_scene(world) else world_size(read_config(world)[0], dreams)
     traffic = sum(path.stat().st_size for path in others.folder.glob("*.safetensors")) if others.folder else 0
     with ledger.loading("the world", LIBRARIES + sizes.weights + traffic + sizes.tick) as lease:
-        return Opened(load_world(world, others=others, where=where), lease, sizes)
+        return LoadedWorld(load_world(world, others=others, where=where), lease, sizes)
 
 
 def lease_brain(ledger: Ledger) -> Lease:
-    """For the language model of the embedded tier, with its context."""
+    """A lease for the language model of the embedded tier with its context. NoRoomError."""
     return ledger.reserve(BRAIN, brain_bytes(TIERS["embedded"].setup))

@@ -1,4 +1,4 @@
-"""The itemised plan: what a setup takes of its device before anything of it is loaded."""
+"""The itemised plan of a setup's memory, made before anything is loaded."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from world.presets import preset
 Source = Literal["estimated", "measured"]
 CUDA_CONTEXT = 600 * MIB  # the driver's context, kernels of torch, workspaces of cuBLAS and cuDNN
 LIBRARIES = 350 * MIB  # Python and torch
-TRANSFORMERS = 130 * MIB  # what it, peft and the tokenizer bring along
-MARGIN = 0.05  # of all else: fragmentation, what the estimates miss
+TRANSFORMERS = 130 * MIB  # with peft and the tokenizer
+MARGIN = 0.05  # of all else: fragmentation, errors of the estimates
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a plan. per_session: whether it grows with the sessions; `size` is that of all together."""
+    """One line of a plan. size: bytes of all sessions together; per_session: whether it grows with them."""
 
     part: str
     size: int
@@ -33,7 +33,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """items: on the setup's device; host: in RAM beside a GPU, where the capacity does not count."""
+    """A plan. capacity: bytes of the setup's device; items: on it; host: in RAM beside a GPU, not counted."""
 
     setup: Setup
     capacity: int
@@ -42,25 +42,27 @@ class Budget:
 
     @property
     def needed(self) -> int:
+        """Bytes of all items."""
         return sum(item.size for item in self.items)
 
     @property
     def fits(self) -> bool:
+        """Whether the capacity suffices."""
         return self.needed <= self.capacity
 
 
 def budget(setup: Setup, capacity: int) -> Budget:
-    """What the setup takes, item by item; of itself it loads nothing and asks no GPU."""
+    """The plan of a setup on a device of `capacity` bytes; loads nothing and asks no GPU. BudgetError: see `recall`."""
     peaks = recall(setup)
-    here, host = _estimated(setup) if peaks is None or setup.device != "cpu" else ([], [])
+    here, host = _estimates(setup) if peaks is None or setup.device != "cpu" else ([], [])
     if peaks is not None:
-        here = _measured(setup, peaks)
+        here = _measurements(setup, peaks)
     here.append(Item("margin", int(MARGIN * sum(item.size for item in here))))
     return Budget(setup, capacity, tuple(here), tuple(host))
 
 
-def _estimated(setup: Setup) -> tuple[list[Item], list[Item]]:
-    """On the setup's device, and in RAM beside it."""
+def _estimates(setup: Setup) -> tuple[list[Item], list[Item]]:
+    """Items on the setup's device, and in RAM beside it."""
     world, sessions, in_ram = _world(setup), setup.sessions, setup.world == SCENE
     here = [Item("CUDA context", CUDA_CONTEXT) if setup.device == "cuda" else Item("libraries", LIBRARIES)]
     host: list[Item] = []
@@ -83,8 +85,8 @@ def _world(setup: Setup) -> WorldSize:
     return world_size(preset(setup.world), setup.sessions)
 
 
-def _measured(setup: Setup, peaks: Peaks) -> list[Item]:
-    """Loading and dreaming take turns, so only what loading takes beyond all dreams counts."""
+def _measurements(setup: Setup, peaks: Peaks) -> list[Item]:
+    """Items as measured. Loading and dreaming take turns, so only what loading takes beyond all dreams counts."""
     sessions, on_cpu = setup.sessions, setup.device == "cpu"
     minute = " and the last minute" if on_cpu else ""
     ticks, dreams = peaks.tick + sessions * peaks.more_tick, sessions * peaks.dream
@@ -99,23 +101,23 @@ def _measured(setup: Setup, peaks: Peaks) -> list[Item]:
 
 
 def brain_bytes(setup: Setup) -> int:
-    """What the language model alone takes of its device."""
+    """Bytes that the language model alone takes of its device."""
     return sum(item.size for item in _brain(setup))
 
 
 def rows(plan: Budget) -> list[tuple[str, str, str]]:
-    """The plan for people: part, size, how it is known."""
+    """Rows of a table for people: part, size, source."""
     s = plan.setup
     of = f" ({s.sessions} of them)" if s.sessions > 1 else ""
-    found: list[tuple[str, str, str]] = [
+    table: list[tuple[str, str, str]] = [
         (f"{item.part}{of if item.per_session else ''}", show_size(item.size), item.source) for item in plan.items
     ]
-    found.append(("needed", show_size(plan.needed), ""))
-    found.append(("capacity", show_size(plan.capacity), ""))
+    table.append(("needed", show_size(plan.needed), ""))
+    table.append(("capacity", show_size(plan.capacity), ""))
     left = plan.capacity - plan.needed
-    found.append(("left" if left >= 0 else "too much by", show_size(abs(left)), ""))
-    found += [(f"in RAM: {item.part}", show_size(item.size), item.source) for item in plan.host]
-    return found
+    table.append(("left" if left >= 0 else "too much by", show_size(abs(left)), ""))
+    table += [(f"in RAM: {item.part}", show_size(item.size), item.source) for item in plan.host]
+    return table
 
 
 def _brain(setup: Setup) -> list[Item]:

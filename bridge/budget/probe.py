@@ -1,9 +1,9 @@
-"""Run as a process of its own, `python -m bridge.budget.probe WORLD BRAIN QUANT DEVICE BRAIN_DEVICE 1 3`: real peaks of a drive's parts.
+"""Measures the real peaks of a drive's parts: `python -m bridge.budget.probe WORLD BRAIN QUANT DEVICE BRAIN_DEVICE 1 3`.
 
-WORLD: a folder of weights, BRAIN: one of a language model; "" for those that came along.
+WORLD: a folder of weights, BRAIN: one of a language model; "" for the installed ones.
 
-Prints one JSON object of bytes: resident after each stage, and the most within it. A process of its own, because memory
-that was freed is not always given back, and the next part would seem to cost nothing.
+Prints one JSON object of bytes: resident after each stage, and the peak within it. It is a process of its own because freed memory
+is not always given back, and the next part would seem to cost nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SENTENCE = "turn left at the next junction, then make it rain"
 
 @dataclass(frozen=True, slots=True)
 class ProbeLoad:
-    """What is loaded, and where to. A brain on another device than the world's is not measured."""
+    """What is loaded, and where. A brain on another device than the world's is not measured."""
 
     world: Path | None = None
     brain: Path | None = None
@@ -36,7 +36,7 @@ class ProbeLoad:
 
 
 def probe(parts: ProbeLoad, numbers: list[int]) -> Stages:
-    """Stages in this order: libraries, world, brain, then for each of `numbers` so many dreams in a batch."""
+    """The stages libraries, world, brain, then a batch of dreams for each of `numbers`. WeightsError, DataError."""
     stages: Stages = {}
     on_gpu = parts.device != "cpu"
     meter = CudaMeter() if on_gpu else RamMeter()
@@ -56,14 +56,14 @@ def probe(parts: ProbeLoad, numbers: list[int]) -> Stages:
             director = Director.load(adapter, base=parts.brain, quant=parts.quant, device=parts.brain_device)
             director.answer(SENTENCE)
     dreams: list[AnyDream] = []
-    kept: list[list[Moment]] = []
+    minutes: list[list[Moment]] = []
     for number in numbers:
         with stage(stages, f"{number} dreams", meter):
             for seed in range(len(dreams), number):
                 dreams.append(open_dream(model, seed))
                 frame = dreams[-1].start(scene=model.scenes[seed % len(model.scenes)] if model.scenes else None)
                 minute = [replace(frame, image=frame.image.copy()) for _ in range(CLIP_SECONDS * FPS)]
-                kept.append([Moment(one, False, ()) for one in minute])  # as a session has after a minute
+                minutes.append([Moment(one, False, ()) for one in minute])  # as a session keeps after a minute
             for _ in range(TICKS):
                 actions = [dream.drive(0, 8.0) for dream in dreams]
                 step_all(dreams, [Control(steer=action.steer, accel=action.accel) for action in actions])

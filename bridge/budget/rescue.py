@@ -1,4 +1,4 @@
-"""What happens when memory runs out in mid-drive: free, one rung down the ladder, once more, and the people are told."""
+"""When memory runs out during a drive: free, go one rung down the ladder, try once more, and say so."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import TypeVar
 from bridge.budget.device import Device, out_of_memory
 from world.telling import Say
 
-Given = TypeVar("Given")
+T = TypeVar("T")
 
 
 class Rescue:
-    """`down` goes one rung down and says to what, or None at the ladder's foot. Never the world: it is being driven in."""
+    """Repeats what ran out of memory. down: goes one rung down the ladder and returns what changed in words, None at its foot; the world
+    stays, since it is being driven in.
+    """
 
     def __init__(self, device: Device, down: Callable[[], str | None]) -> None:
         self.device = device
         self._down = down
         self._lock = threading.Lock()
 
-    def run(self, call: Callable[[], Given], tell: Say) -> Given:
-        """`call`, and where memory ran out, once more after `relieve`. What fails then, fails."""
+    def run(self, call: Callable[[], T], tell: Say) -> T:
+        """Calls `call`; where memory runs out, once more after `relieve`. Raises what `call` raises otherwise, or the second time."""
         try:
             return call()
         except Exception as error:
@@ -31,14 +33,15 @@ class Rescue:
         return call()
 
     def relieve(self, tell: Say) -> None:
+        """Frees memory, goes one rung down and tells people so."""
         with self._lock:
             self.device.free()
             lower = self._down()
-        tell(told(lower))
+        tell(relief_text(lower))
 
 
-def told(lower: str | None) -> str:
-    """The sentence for people, after the rung that was gone down to."""
+def relief_text(lower: str | None) -> str:
+    """The sentence for people. lower: what changed with the rung, None at the ladder's foot."""
     if lower is None:
         return "Memory ran out, and what nobody needs was freed; close another program if it happens again."
     return f"Memory ran out, so the language model goes on with less: {lower}."

@@ -1,4 +1,4 @@
-"""What is asked to run together on one device, and the tiers: the same code on a laptop's two cores and on one 32 GB GPU."""
+"""What is to run together on one device, and the tiers: the same code on a laptop's two cores and on one 32 GB GPU."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ MOST_SESSIONS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """device: cpu or cuda, the device that is planned; brain_device: of the language model, which may be cpu beside a GPU.
-
-    world: the scene world, which is always in RAM, or a latent world's config, on `device`.
-
-    context: tokens that the brain's KV cache has room for; kv: their type; sessions: dreams at a time.
+    """A world and a brain together. device: cpu or cuda, the one that is planned; world: the scene world, always in RAM, or the preset of a
+    latent world, on `device`; context: tokens in the brain's KV cache; kv: their type; sessions: dreams at a time; brain_device: may be
+    cpu beside a GPU. BudgetError or DataError for an unknown or impossible one.
     """
 
     device: str
@@ -38,12 +36,12 @@ class Setup:
             preset(self.world)
         config = brain(self.brain)
         kvs, quants = DEVICES[self.brain_device]
-        for what, value, known, here in (
+        for what, value, names, here in (
             ("quantisation", self.quant, QUANTS, quants),
             ("KV type", self.kv, KV_TYPES, kvs),
         ):
-            if value not in known:
-                raise BudgetError(f"There is no {what} '{value[:40]}'; there are: {', '.join(known)}.")
+            if value not in names:
+                raise BudgetError(f"There is no {what} '{value[:40]}'; there are: {', '.join(names)}.")
             if value not in here:
                 raise BudgetError(
                     f"The {what} {value} does not run on {self.brain_device}; there you may have {' or '.join(here)}."
@@ -58,7 +56,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A kind of machine: what it runs, and the bytes of the device that is planned."""
+    """A kind of machine: what it runs, and the bytes of its planned device."""
 
     setup: Setup
     capacity: int
@@ -73,7 +71,7 @@ TIERS = {
 
 
 def tier(name: str) -> Tier:
-    """The tier of that name; SessionError lists them all."""
+    """The tier of that name. SessionError lists them all."""
     if name not in TIERS:
         raise SessionError(f"There is no tier '{name}'; there are: {', '.join(TIERS)}.")
     return TIERS[name]
@@ -89,8 +87,8 @@ def setup(
     context: int | None = None,
     sessions: int | None = None,
 ) -> Setup:
-    """The tier's own, but for what is given. BudgetError, SessionError or DataError say what there is instead."""
-    given: dict[str, Any] = {
+    """A tier's setup with some changes. BudgetError, SessionError or DataError say what there is instead."""
+    changes: dict[str, Any] = {
         "world": world,
         "brain": brain,
         "quant": quant,
@@ -98,4 +96,4 @@ def setup(
         "context": context,
         "sessions": sessions,
     }
-    return replace(tier(name).setup, **{key: value for key, value in given.items() if value is not None})
+    return replace(tier(name).setup, **{key: value for key, value in changes.items() if value is not None})

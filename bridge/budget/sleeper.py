@@ -1,7 +1,7 @@
 """Language models that give their device memory back for a while, as a vLLM server does (`/sleep`, `/wake_up`).
 
-One that was woken may be another than the one that fell asleep (adapters have been reported to be lost), so it has to read
-the golden prompt as it did when it was loaded before any person's sentence is given to it.
+A model may wake up without its adapter (this has been reported), so before it reads a person's sentence it must read the golden
+prompt as it did when it was loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SLEEPS = "it sleeps until the next sentence"
 
 
 class OtherBrainError(SessionError):
-    """It reads the golden prompt otherwise than the brain that it should be."""
+    """A brain that reads the golden prompt differently from before."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -28,20 +28,28 @@ class OtherBrainError(SessionError):
 
 @runtime_checkable
 class Sleeper(Protocol):
-    """A brain that can sleep. Both come back when it is done; what they raise, says that it could not."""
+    """A brain that can sleep."""
 
-    def sleep(self) -> None: ...
-    def wake(self) -> None: ...
-    def think(self, text: str, context: Context) -> Any: ...
+    def sleep(self) -> None:
+        """Gives its device memory back; blocks until that is done and raises on failure."""
+        ...
+
+    def wake(self) -> None:
+        """Takes its memory again; blocks until it can think and raises on failure."""
+        ...
+
+    def think(self, text: str, context: Context) -> Any:
+        """As `bridge.loop.Brain`."""
+        ...
 
 
 def golden(brain: Sleeper) -> str:
-    """What it makes of the golden prompt."""
+    """Its plan line for the golden prompt."""
     return finished(brain.think(GOLDEN, Context("clear", "day", 30, None))).line
 
 
 def close(brain: object) -> None:
-    """Ends what the brain has started, where it has."""
+    """Closes the brain where it has something to close."""
     end = getattr(brain, "close", None)
     if end is not None:
         end()

@@ -1,4 +1,4 @@
-"""What a world takes that is not loaded yet: its weights, each dream's state, and the most that a tick of many needs.
+"""The memory of a latent world before it is loaded: its weights, a dream's state, and the peak of a tick of many.
 
 The parts are built on torch's meta device and a tick is run there. Every tensor that it makes is counted while it lives.
 """
@@ -29,8 +29,8 @@ SCENES = 24  # start scenes that come with a world, of FRAMES pictures each
 
 @dataclass(frozen=True, slots=True)
 class WorldSize:
-    """Bytes. weights: in float32, as they are computed with, and the start scenes; dream: the state of one; tick: made
-    and forgotten within a tick of that many dreams; pictures: the last minute of one dream, always in RAM.
+    """Bytes. weights: in float32, with the start scenes; dream: the state of one; tick: peak of what a tick of all dreams
+    allocates and frees; pictures: the last minute of one dream, always in RAM.
     """
 
     weights: int
@@ -41,7 +41,7 @@ class WorldSize:
 
 @cache
 def world_size(config: WorldConfig, dreams: int) -> WorldSize:
-    """Of a world of these shapes with so many dreams in a batch."""
+    """The size of a world of these shapes. dreams: in a batch."""
     with torch.device("meta"), torch.no_grad():
         modules: dict[str, Any] = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
         own = [value for part in modules.values() for value in (*part.parameters(), *part.buffers())]
@@ -55,7 +55,7 @@ def world_size(config: WorldConfig, dreams: int) -> WorldSize:
 
 
 class _State:
-    """What `dreams` dreams keep from frame to frame: latents, and the cache, which is full."""
+    """What `dreams` dreams keep from frame to frame: latents, and a full cache."""
 
     def __init__(self, config: WorldConfig, dreams: int) -> None:
         t = config.tokenizer
@@ -70,7 +70,7 @@ class _State:
 
 
 def _tick(modules: dict[str, Any], state: _State) -> object:
-    """What `world.dream.step_all` computes for one batch, without the numbers."""
+    """Repeats `world.dream.step_all` for one batch, in shapes alone."""
     config, size = state.config, state.dreams
     motions = torch.zeros(size, len(config.dynamics.inputs))
     past = Past(state.latents[-2].clone(), state.latents[-1].clone())
@@ -79,33 +79,33 @@ def _tick(modules: dict[str, Any], state: _State) -> object:
     cache.keys = state.keys.clone()
     start, on_last, on_before = (torch.empty_like(past.last) for _ in range(3))
     latents = advance(modules["dynamics"], past, motions, fields, (start, on_last, on_before), STEPS, cache)
-    shown = modules["tokenizer"].decode(latents)
-    seen = torch.stack([*state.latents[1:], latents], dim=1)
-    hidden = modules["readout"].trunk(seen) if config.dynamics.inputs.driving else None
-    parts = [one.clone() for one in cache.keys.chunk(size, dim=2)]  # each dream takes its own and drops the last one's
-    return parts, shown, hidden
+    pictures = modules["tokenizer"].decode(latents)
+    window = torch.stack([*state.latents[1:], latents], dim=1)
+    features = modules["readout"].trunk(window) if config.dynamics.inputs.driving else None
+    parts = [one.clone() for one in cache.keys.chunk(size, dim=2)]  # each dream copies its own
+    return parts, pictures, features
 
 
 class _Counting(TorchDispatchMode):
-    """Counts the bytes of the tensors made meanwhile that are still alive; `most`: of all the time."""
+    """Counts the bytes of live tensors made within it; `most`: their peak. existing: tensors that do not count."""
 
-    def __init__(self, known: list[Tensor]) -> None:
+    def __init__(self, existing: list[Tensor]) -> None:
         super().__init__()
         self.now = self.most = 0
-        self._seen = {value.untyped_storage()._cdata for value in known}
+        self._storages = {value.untyped_storage()._cdata for value in existing}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for value in tree_iter(out):
-            if isinstance(value, Tensor) and (storage := value.untyped_storage())._cdata not in self._seen:
-                self._seen.add(storage._cdata)
+            if isinstance(value, Tensor) and (storage := value.untyped_storage())._cdata not in self._storages:
+                self._storages.add(storage._cdata)
                 self.now += storage.nbytes()
                 self.most = max(self.most, self.now)
-                weakref.finalize(storage, self._gone, storage._cdata, storage.nbytes())
+                weakref.finalize(storage, self._freed, storage._cdata, storage.nbytes())
         return out
 
-    def _gone(self, storage: int, size: int) -> None:
-        self._seen.discard(storage)
+    def _freed(self, storage: int, size: int) -> None:
+        self._storages.discard(storage)
         self.now -= size
 
 

@@ -1,4 +1,4 @@
-"""What a run covers: clips by scenario, weather, time of day and place, asked for and made."""
+"""What a run covers: clips asked for and made, by scenario, weather, time of day and place."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bridge.factory.scenario import NONE, Scenario
 from bridge.factory.start import place_of
 from bridge.factory.store import Store
 
-USUALLY = {"weather": "clear", "time": "day"}  # what a clip begins under where nothing is said
+DEFAULTS = {"weather": "clear", "time": "day"}  # what a clip begins under where nothing is said
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One combination. asked: clips whose first take is of it; made: accepted clips that are of it; trials: scenes that were tried."""
+    """One combination. asked: clips whose first take belongs to it; made: accepted clips that do; trials: scenes that were tried."""
 
     scenario: str
     weather: str
@@ -26,26 +26,26 @@ class Cell:
     trials: int
 
     def plain(self) -> dict[str, Any]:
+        """For JSON."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 def table(store: Store) -> list[Cell]:
-    """Of a run, in the order of its words. A clip that was made by another seed's take counts where that take is."""
-    found: dict[tuple[str, str, str, str], list[int]] = {}
+    """The cells of a run, sorted by their words. A clip made by a later take counts in the place of that take's seed."""
+    counts: dict[tuple[str, str, str, str], list[int]] = {}
     for job in store.request.jobs:
         words = _words(job.scenario)
-        asked = found.setdefault((*words, place_of(store.request.start, job.seed)), [0, 0, 0])
-        asked[0] += 1
-        for attempt, taken in enumerate(store.result(job)):
+        counts.setdefault((*words, place_of(store.request.start, job.seed)), [0, 0, 0])[0] += 1
+        for attempt, result in enumerate(store.results(job)):
             place = place_of(store.request.start, job.take(attempt).seed)
-            cell = found.setdefault((*words, place), [0, 0, 0])
-            cell[1] += taken.accepted
-            cell[2] += taken.trials
-    return [Cell(*key, *counts) for key, counts in sorted(found.items())]
+            cell = counts.setdefault((*words, place), [0, 0, 0])
+            cell[1] += result.accepted
+            cell[2] += result.trials
+    return [Cell(*key, *values) for key, values in sorted(counts.items())]
 
 
 def rows(cells: Sequence[Cell]) -> list[tuple[str, str, str, str, str, str]]:
-    """For people."""
+    """Rows of a table for people, under HEAD."""
     return [
         (one.scenario, one.weather, one.time, one.place, f"{one.made} of {one.asked}", str(one.trials)) for one in cells
     ]
@@ -59,5 +59,5 @@ def _words(scenario: Scenario) -> tuple[str, str, str]:
     words = scenario.words()
     event = " ".join(words[name] for name in ("event", "side", "level") if words[name] != NONE)
     what = ", ".join(one for one in (event, words["manoeuvre"] if words["manoeuvre"] != NONE else "") if one)
-    weather, time = (words[name] if words[name] != NONE else usual for name, usual in USUALLY.items())
+    weather, time = (words[name] if words[name] != NONE else usual for name, usual in DEFAULTS.items())
     return what or "follow", weather, time

@@ -1,7 +1,7 @@
 """Searches the scenes of a take for danger: a collision, a near miss, a time to collision; at random, or by the cross-entropy method.
 
-CEM: Rubinstein and Kroese, The Cross-Entropy Method (2004), chapter 5: a Gaussian over the free parameters is drawn from, and fitted
-to the best of what it gave. Each take searches by its own seed, so the same take finds the same whoever drives it and beside whom.
+CEM: Rubinstein and Kroese, The Cross-Entropy Method (2004), chapter 5: samples of a Gaussian over the free parameters, which is
+refitted to the best of them. Each take searches by its own seed: the same take finds the same in any batch and on any worker.
 """
 
 from __future__ import annotations
@@ -19,18 +19,23 @@ from bridge.factory.scenario import SIDED, Scenario, ScenarioError
 from world.dynamics.danger import HORIZON, time_to_collision
 from world.scene.state import SceneState
 
-WAYS = ("random", "cem")
+METHODS = ("random", "cem")
 NEAR_MISS = 1.0  # s to a collision that then does not come
 TRIALS, MOST_TRIALS = 48, 2000  # scenes a take
-GENERATION, BEST, KEPT, LEAST = 12, 3, 0.3, 0.05  # drawn at a time; fitted to; share of the old fit; least deviation
+GENERATION, ELITE, SMOOTHING, MIN_DEVIATION = (
+    12,
+    3,
+    0.3,
+    0.05,
+)  # samples a generation; of which are fitted to; weight of the old fit
 NAMES = ("lane", "where", "speed", "gaps", "reckless", "onset", "side", "level")
 LOW = {"speed": 3.0, "gaps": 0.5, "reckless": 0.0, "onset": 0.5}  # m/s; density of traffic; share; s
 HIGH = {"speed": 14.0, "gaps": 2.0, "reckless": 0.5, "onset": 4.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
-    """What is looked for. seconds: below which the least time to collision must lie, where that is asked for."""
+class SearchSpec:
+    """What a search looks for, how, and in how many scenes a take. seconds: of `ttc`, which the least time to collision must fall below."""
 
     what: str
     seconds: float = 0.0
@@ -38,42 +43,43 @@ class Find:
     trials: int = TRIALS
 
     @classmethod
-    def of(cls, text: str, by: str = "random", trials: int = TRIALS) -> Find:
-        """`collision`, `near-miss` or `ttc<1.5`. ScenarioError."""
-        if by not in WAYS:
-            raise ScenarioError(f"There is no search by '{by[:40]}'; there are: {', '.join(WAYS)}.")
+    def of(cls, text: str, by: str = "random", trials: int = TRIALS) -> SearchSpec:
+        """`text`: `collision`, `near-miss` or, say, `ttc<1.5`. ScenarioError for any other, an unknown method, or too many trials."""
+        if by not in METHODS:
+            raise ScenarioError(f"There is no search by '{by[:40]}'; there are: {', '.join(METHODS)}.")
         if not 1 <= trials <= MOST_TRIALS:
             raise ScenarioError(f"A search tries 1 to {MOST_TRIALS} scenes a clip, not {trials}.")
         text = "".join(text.lower().split())
         if text in ("collision", "near-miss"):
             return cls(text, by=by, trials=trials)
-        found = re.fullmatch(r"ttc<(\d+(?:\.\d+)?)", text)
-        if found is None or not 0 < float(found[1]) <= HORIZON:
+        match = re.fullmatch(r"ttc<(\d+(?:\.\d+)?)", text)
+        if match is None or not 0 < float(match[1]) <= HORIZON:
             raise ScenarioError(
                 f"'{text[:40]}' cannot be looked for; say collision, near-miss, or ttc< with seconds up to {HORIZON:g}, as ttc<1.5."
             )
-        return cls("ttc", float(found[1]), by, trials)
+        return cls("ttc", float(match[1]), by, trials)
 
     def met(self, least: float, contact: bool) -> bool:
-        """least: s to a collision at the worst moment; contact: whether one came."""
+        """Whether a drive is what is looked for. least: its least time to collision in s; contact: whether our car touched somebody."""
         if self.what == "collision":
             return contact
         return not contact and least < (NEAR_MISS if self.what == "near-miss" else self.seconds)
 
     def score(self, least: float, contact: bool) -> float:
-        """Lower is nearer to what is looked for; a contact is none where it must not come."""
+        """How far a drive is from what is looked for, 0 at best; a contact counts as HORIZON where it must not come."""
         if self.what == "collision":
             return 0.0 if contact else 1.0 + least
         return HORIZON if contact else least
 
     def plain(self) -> dict[str, Any]:
+        """For JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Values of the free parameters. lane, where: shares of the lanes and of the way along one; speed m/s; gaps: density of traffic;
-    reckless: share of the others; onset s, side, level: of the event, where the scenario has one.
+    """A sample of the free parameters. lane, where: in [0, 1], which lane and how far along it; speed: m/s; gaps: density of traffic;
+    reckless: share of the other drivers; onset (s), side, level: of the event, where the scenario has one.
     """
 
     lane: float
@@ -86,16 +92,16 @@ class Candidate:
     level: int
 
     @classmethod
-    def of(cls, drawn: np.ndarray) -> Candidate:
-        """Of numbers in [0, 1], one for each of NAMES."""
-        given = dict(zip(NAMES, (float(value) for value in drawn), strict=True))
-        spread = {name: round(LOW[name] + (HIGH[name] - LOW[name]) * given[name], 3) for name in LOW}
-        spread["onset"] = round(2 * spread["onset"]) / 2
-        side, level = SIDES[int(given["side"] >= 0.5)], 1 + min(2, int(3 * given["level"]))
-        return cls(min(0.999, given["lane"]), given["where"], side=side, level=level, **spread)
+    def of(cls, sample: np.ndarray) -> Candidate:
+        """`sample`: numbers in [0, 1], one for each of NAMES."""
+        unit = dict(zip(NAMES, (float(value) for value in sample), strict=True))
+        scaled = {name: round(LOW[name] + (HIGH[name] - LOW[name]) * unit[name], 3) for name in LOW}
+        scaled["onset"] = round(2 * scaled["onset"]) / 2
+        side, level = SIDES[int(unit["side"] >= 0.5)], 1 + min(2, int(3 * unit["level"]))
+        return cls(min(0.999, unit["lane"]), unit["where"], side=side, level=level, **scaled)
 
-    def told(self, scenario: Scenario) -> Scenario:
-        """The scenario with its events when, from where and as suddenly as this says."""
+    def apply(self, scenario: Scenario) -> Scenario:
+        """The scenario with this onset, side and level in its events."""
         steps = []
         for step in scenario.plan.steps:
             if step.group == "event":
@@ -108,27 +114,27 @@ class Candidate:
         return replace(scenario, line=print_line(Plan(tuple(steps))))
 
 
-def search(find: Find, seed: int, judge: Callable[[Candidate], tuple[float, bool]]) -> None:
-    """Draws beginnings until `judge`, which gives a score and whether it is found, has found one, or the trials are spent."""
+def search(find: SearchSpec, seed: int, evaluate: Callable[[Candidate], tuple[float, bool]]) -> None:
+    """Draws candidates until one is accepted or the trials are spent. evaluate: a candidate's score, lower is better, and whether it is accepted."""
     chance = np.random.default_rng((seed, 21))
     mean, deviation = np.full(len(NAMES), 0.5), np.full(len(NAMES), 0.35)
-    scored: list[tuple[float, int, np.ndarray]] = []
+    generation: list[tuple[float, int, np.ndarray]] = []
     for trial in range(find.trials):
         if find.by == "random" or trial < GENERATION:
-            drawn = chance.random(len(NAMES))
+            sample = chance.random(len(NAMES))
         else:
-            drawn = np.clip(chance.normal(mean, deviation), 0.0, 1.0)
-        score, found = judge(Candidate.of(drawn))
-        if found:
+            sample = np.clip(chance.normal(mean, deviation), 0.0, 1.0)
+        score, accepted = evaluate(Candidate.of(sample))
+        if accepted:
             return
-        scored.append((score, trial, drawn))
-        if len(scored) == GENERATION:
-            best = np.stack([one for _, _, one in sorted(scored, key=lambda one: one[:2])[:BEST]])
-            mean = KEPT * mean + (1 - KEPT) * best.mean(0)
-            deviation = np.maximum(LEAST, KEPT * deviation + (1 - KEPT) * best.std(0))
-            scored = []
+        generation.append((score, trial, sample))
+        if len(generation) == GENERATION:
+            best = np.stack([one for _, _, one in sorted(generation, key=lambda one: one[:2])[:ELITE]])
+            mean = SMOOTHING * mean + (1 - SMOOTHING) * best.mean(0)
+            deviation = np.maximum(MIN_DEVIATION, SMOOTHING * deviation + (1 - SMOOTHING) * best.std(0))
+            generation = []
 
 
-def worst(states: Sequence[SceneState]) -> float:
-    """s to a collision at the worst moment of a drive; infinite where none was ahead within HORIZON."""
+def min_ttc(states: Sequence[SceneState]) -> float:
+    """The least time to collision of a drive in s; infinite where none was ahead within HORIZON."""
     return min((time_to_collision(state) for state in states), default=math.inf)

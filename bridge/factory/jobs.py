@@ -1,7 +1,7 @@
-"""What a run is made of: clips that are wanted, each a job whose id says all that it depends on, in lots that are driven together.
+"""What a run is made of: clips, each a job whose id is a hash of all that the clip depends on, in groups that are driven together.
 
-Which clips are one batch is settled here, by their order alone, and never by who has time for them: the same request gives the
-same clips by any number of workers.
+The clips' order alone decides which are driven together, never which worker is free: the same request gives the same clips by
+any number of workers.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 
 from brain.plan import MAX_SECONDS
 from bridge.errors import DataError
-from bridge.factory.find import Find
+from bridge.factory.find import SearchSpec
 from bridge.factory.scenario import Scenario, ScenarioError, vary
 from bridge.factory.start import Start
 from world.controls import FPS
 from world.scene_world import RULES, SIZES, Others
 
 FORMAT = 3  # of a run: another one where the same request would give other clips
-TOGETHER = 8  # drives a lot
+TOGETHER = 8  # drives a group
 MOST_RETRIES, MOST_BRANCHES, LONGEST = 20, 8, 60.0  # s
 START = Start()
 LEAST_SECONDS = 1.5
-QUALITIES = {  # of the dial, by height and width of a picture; of heights that are no 16s an encoded video's last bits vary
+QUALITIES = {  # the dial's value by a picture's height and width; an encoded video's last bits vary where the height is no multiple of 16
     f"{height}x{width}": quality for quality, (height, width) in SIZES.items() if height and height % 16 == 0
 }
 SIZE = "144x256"
@@ -34,12 +34,13 @@ SIZE = "144x256"
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for. seconds: of each clip; retries: new seeds for a clip that was rejected; size: of the pictures, one of
-    QUALITIES; branches: plan lines that each clip forks into after `fork_at` seconds; world: its hashes; others: who else is on the
-    road; find: what is looked for among scenes; labels: whether each painted clip gets the ground truth of its pictures (bridge/factory/shard.py).
+    """What a run makes. clips: each with its scenario and seed; seconds: of a clip; world: its hashes; retries: new seeds for a
+    rejected clip; size: of the pictures, one of QUALITIES; branches: plan lines that each clip forks into after `fork_at`
+    seconds; together: drives a group; others: who else is on the road; find: what is searched for among scenes; labels: whether each painted clip gets
+    the ground truth of its pictures (bridge/factory/shard.py). ScenarioError for settings that no run can have.
     """
 
-    wanted: tuple[tuple[Scenario, int], ...]
+    clips: tuple[tuple[Scenario, int], ...]
     seconds: float
     world: dict[str, str]
     start: Start = START
@@ -49,7 +50,7 @@ class Request:
     fork_at: float | None = None
     together: int = TOGETHER
     others: Others = RULES
-    find: Find | None = None
+    find: SearchSpec | None = None
     labels: bool = False
 
     def __post_init__(self) -> None:
@@ -57,39 +58,40 @@ class Request:
 
     @property
     def frames(self) -> int:
+        """Frames of a clip."""
         return round(self.seconds * FPS)
 
     @property
     def quality(self) -> int:
-        """The dial's value that draws pictures of `size`."""
+        """The quality dial's value for pictures of `size`."""
         return QUALITIES[self.size]
 
     @property
     def pixels(self) -> int:
-        """Of a picture."""
+        """Pixels of a picture."""
         height, width = SIZES[self.quality]
         return height * width
 
     @property
     def fork_frame(self) -> int | None:
-        """The frame, counted from 0, that is the last one of the common past."""
+        """The last frame of the common past, counted from 0; None without branches."""
         return None if self.fork_at is None else round(self.fork_at * FPS)
 
     @cached_property
     def jobs(self) -> tuple[Job, ...]:
-        """Every clip or set of clips once, in the order asked for."""
+        """Every clip or set of clips once, in the request's order."""
         common = self.common()
-        made = [Job(job_id(common, scenario.line, seed), scenario, seed) for scenario, seed in self.wanted]
-        return tuple({job.id: job for job in made}.values())
+        jobs = [Job(job_id(common, scenario.line, seed), scenario, seed) for scenario, seed in self.clips]
+        return tuple({job.id: job for job in jobs}.values())
 
-    def lots(self) -> tuple[tuple[Job, ...], ...]:
-        """Clips of the same place one after another, where that is dreamt."""
+    def groups(self) -> tuple[tuple[Job, ...], ...]:
+        """The jobs that are driven together; where places are dreamt, clips of the same one follow one another."""
         each, names = max(1, self.together // max(1, len(self.branches))), self.start.names
         jobs = sorted(self.jobs, key=lambda job: job.seed % len(names)) if names else self.jobs
         return tuple(tuple(jobs[first : first + each]) for first in range(0, len(jobs), each))
 
     def common(self) -> dict[str, Any]:
-        """All that every clip depends on, but for its line and seed."""
+        """All that a clip depends on apart from its line and seed."""
         return {
             "format": FORMAT,
             "seconds": self.seconds,
@@ -105,17 +107,17 @@ class Request:
         }
 
     def plain(self) -> dict[str, Any]:
-        """For JSON; `of_plain` makes it again."""
+        """For JSON; `of_plain` reads it back."""
         start: dict[str, Any] = {"scene": self.start.scene, "what": self.start.what}
         if self.start.names:
             start["names"] = list(self.start.names)
-        wanted = [{"line": scenario.line, "text": scenario.text, "seed": seed} for scenario, seed in self.wanted]
+        clips = [{"line": scenario.line, "text": scenario.text, "seed": seed} for scenario, seed in self.clips]
         return {
             **self.common(),
             "retries": self.retries,
             "traffic": str(self.others.traffic),
             "begin": start,
-            "wanted": wanted,
+            "wanted": clips,
         }
 
 
@@ -128,7 +130,7 @@ class Job:
     seed: int
 
     def take(self, attempt: int) -> Take:
-        """The first attempt has the seed that was asked for, each other one a new one."""
+        """An attempt: the first has the job's seed, each later one a new seed."""
         seed = self.seed if attempt == 0 else int(_digest(f"{self.id} {attempt}")[:7], 16)
         return Take(self, attempt, seed)
 
@@ -143,41 +145,41 @@ class Take:
 
     @property
     def stem(self) -> str:
-        """Of its files."""
+        """The stem of its files' names."""
         return f"{self.job.id}-{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Takes that are driven together: what of a lot is left to do in one round."""
+    """Takes that are driven together: what is left of a group in one round of attempts."""
 
-    lot: int
+    group: int
     takes: tuple[Take, ...]
 
 
 def job_id(common: dict[str, Any], line: str, seed: int) -> str:
-    """16 hexadecimal digits that stand for all that a clip depends on. common: `Request.common`."""
+    """A hash, 16 hexadecimal digits, of all that a clip depends on. common: `Request.common`."""
     return _digest(json.dumps({**common, "line": line, "seed": seed}, sort_keys=True))[:16]
 
 
-def varied(scenario: Scenario, seed: int) -> Scenario:
+def vary_by_seed(scenario: Scenario, seed: int) -> Scenario:
     """The scenario with what it leaves open chosen by the seed."""
     chance = random.Random(f"vary {seed} {scenario.line}")
     return vary(scenario, chance.random(), chance.random())
 
 
 def of_plain(values: dict[str, Any], start: Start) -> Request:
-    """DataError for what is none, or of another version."""
+    """The request that `Request.plain` wrote. DataError where it is damaged or of another version."""
     try:
         if values["format"] != FORMAT:
             raise ValueError(f"format {values['format']}")
-        wanted = tuple((Scenario(one["line"], one["text"]), int(one["seed"])) for one in values["wanted"])
+        clips = tuple((Scenario(one["line"], one["text"]), int(one["seed"])) for one in values["wanted"])
         names = ("seconds", "world", "retries", "size", "fork_at", "together")
-        given = {name: values[name] for name in names}
+        settings = {name: values[name] for name in names}
         others = Others.of(values["traffic"], float(values["reckless"]))
-        find = Find(**values["find"]) if values["find"] else None
-        given |= {"branches": tuple(values["branches"]), "labels": bool(values.get("labels"))}
-        request = Request(wanted, start=start, others=others, find=find, **given)
+        find = SearchSpec(**values["find"]) if values["find"] else None
+        settings |= {"branches": tuple(values["branches"]), "labels": bool(values.get("labels"))}
+        request = Request(clips, start=start, others=others, find=find, **settings)
         if any(values[name] != value for name, value in request.common().items()):
             raise ValueError("another beginning")
         return request
@@ -196,7 +198,7 @@ def check_settings(request: Request) -> None:
         raise ScenarioError(f"There is no picture size '{str(r.size)[:40]}'; there are: {', '.join(QUALITIES)}.")
     if not 0 <= r.retries <= MOST_RETRIES:
         raise ScenarioError(f"Retries are 0 to {MOST_RETRIES} a clip, not {r.retries}.")
-    if not r.wanted:
+    if not r.clips:
         raise ScenarioError("There is nothing to make: no clip was asked for.")
     if (r.fork_at is None) != (not r.branches):
         raise ScenarioError(

@@ -1,4 +1,4 @@
-"""What is true of each frame of a clip, read off the scene as it stood."""
+"""The facts of each frame of a clip, read off the state of its scene."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from world.scene.facts import Facts, facts
 from world.scene.objects import Kind
 from world.scene.state import SceneState
 
-EXTRA = ("event", "side", "level", "contact")  # whole numbers that no readout has
+EXTRA = ("event", "side", "level", "contact")  # whole numbers that the readout does not have
 PLACE = ("ahead", "left")
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One frame. event: the `Event` whose role is played, NONE where nobody plays one; side: where its actor is, seen from us;
-    level: how sudden it is; ahead, left: the actor's m from our camera, 0 without one; contact: the `Kind` that our car
-    touches, NONE for nothing.
+    """The facts of one frame. event: the `Event` whose role is played, NONE where nobody plays one; side: on which side of us its
+    actor is; level: how sudden it is; ahead, left: m from our camera to the actor, 0 without one; contact: the `Kind` that our
+    car touches, NONE for nothing.
     """
 
     facts: Facts
@@ -35,7 +35,7 @@ class Label:
 
 
 def label(state: SceneState) -> Label:
-    """Of one drive, a batch of one."""
+    """The label of a state with one drive."""
     true, ego, agents, event = facts(state), state.ego[0], state.agents[0], state.event[0]
     contact = _slot(agents, true.contact)
     kind = int(Kind.NONE) if contact is None else int(agents["kind"][contact])
@@ -48,12 +48,12 @@ def label(state: SceneState) -> Label:
 
 
 def plain(labels: Sequence[Label]) -> dict[str, list[Any]]:
-    """For the sidecar: what the readouts beside it do not say, a list of each by frame."""
+    """For the sidecar: what its readouts do not say, a list of each by frame."""
     whole = {name: [int(getattr(one, name)) for one in labels] for name in EXTRA}
     return whole | {name: [round(float(getattr(one, name)), 3) for one in labels] for name in PLACE}
 
 
 def _slot(agents: np.ndarray, number: int) -> int | None:
-    """Where the agent of that id is; None where there is none."""
-    found = np.flatnonzero((agents["id"] == number) & (agents["kind"] != Kind.NONE))
-    return int(found[0]) if number >= 0 and len(found) else None
+    """The slot of the agent with that id; None where there is none."""
+    slots = np.flatnonzero((agents["id"] == number) & (agents["kind"] != Kind.NONE))
+    return int(slots[0]) if number >= 0 and len(slots) else None

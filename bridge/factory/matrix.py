@@ -1,4 +1,4 @@
-"""A scenario matrix: the product of its axes, with includes, excludes and a cap; and the table of what it covers."""
+"""A scenario matrix: the product of its axes, with includes, excludes and a cap; and the counts of what it covers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import yaml
 
 from bridge.factory.scenario import AXES, NONE, SIDED, Scenario, ScenarioError, check_word, of_line, of_words
 
-MOST = 20_000  # clips that are made without a cap
-LOOKED_AT = 1_000_000  # scenarios of a product that are gone through one by one
-NAMES = {  # of an axis in the file -> of a scenario
+MOST = 20_000  # clips that a matrix may have without a cap
+ENUMERABLE = 1_000_000  # scenarios up to which a product is gone through one by one; above, it is sampled
+NAMES = {  # an axis in the file -> the same of a scenario
     "events": "event",
     "sides": "side",
     "levels": "level",
@@ -27,13 +27,13 @@ NAMES = {  # of an axis in the file -> of a scenario
     "at": "at",
 }
 OF_EVENTS = ("side", "level", "at")  # mean nothing where there is no event
-Reader = Callable[[str], Scenario]  # a sentence's scenario
+Reader = Callable[[str], Scenario]  # makes a scenario of a sentence
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Axes as in `NAMES`; seeds: how many clips a scenario, or their seeds; include, exclude: scenarios as in `of_words`,
-    or with `plan` or `say`; cap: clips in all.
+    """axes: values by the names of a scenario's axes; seeds: how many clips a scenario, or their seeds; include, exclude: scenarios as
+    in `of_words`, or with `plan` or `say`; cap: most clips in all.
     """
 
     axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -44,17 +44,18 @@ class Matrix:
 
     @property
     def clips_each(self) -> int:
+        """Clips of each scenario."""
         return self.seeds if isinstance(self.seeds, int) else len(self.seeds)
 
     @property
     def product(self) -> int:
-        """Combinations of the axes, before any is left out."""
+        """Number of combinations of the axes, before excludes."""
         return math.prod(map(len, self.axes.values())) if self.axes else 0
 
 
 @dataclass(frozen=True)
 class MatrixRecipe:
-    """A YAML file: its matrix, and settings of the run that it gives by the names of `SETTINGS`."""
+    """A YAML file: its matrix, and its settings of the run by the names of `SETTINGS`."""
 
     matrix: Matrix
     settings: Mapping[str, Any]
@@ -72,11 +73,11 @@ SETTINGS = {
     "traffic": str,
     "reckless": float,
 }
-ALONE = ("plan", "say")  # of an included scenario: the whole of it
+ALONE = ("plan", "say")  # keys that are the whole of an included scenario
 
 
 def load(path: Path, cap: int | None = None) -> MatrixRecipe:
-    """ScenarioError for a file that is no matrix, with the word that is wrong."""
+    """Reads a YAML file; `cap` overrides its own. ScenarioError for a file that is no matrix, with the word that is wrong."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -85,14 +86,14 @@ def load(path: Path, cap: int | None = None) -> MatrixRecipe:
 
 
 def recipe(raw: Any, where: str, cap: int | None = None) -> MatrixRecipe:
-    """Out of plain values, checked word by word."""
-    known = (*NAMES, *(item.name for item in fields(Matrix) if item.name != "axes"), *SETTINGS)
+    """A matrix of plain values. where: what messages call it. ScenarioError with the word that is wrong."""
+    keys = (*NAMES, *(item.name for item in fields(Matrix) if item.name != "axes"), *SETTINGS)
     if not isinstance(raw, dict):
         raise ScenarioError(
             f"{where} holds no matrix; give axes such as `events: [ped_cross]` and `weather: [rain(2)]`."
         )
-    if odd := [str(name) for name in raw if name not in known]:
-        raise ScenarioError(f"{where} has an unknown key '{odd[0][:40]}'; there are: {', '.join(known)}.")
+    if odd := [str(name) for name in raw if name not in keys]:
+        raise ScenarioError(f"{where} has an unknown key '{odd[0][:40]}'; there are: {', '.join(keys)}.")
     axes = {NAMES[name]: _axis(NAMES[name], raw[name], where) for name in NAMES if name in raw}
     settings = {name: _setting(name, kind, raw[name], where) for name, kind in SETTINGS.items() if name in raw}
     lists = {name: tuple(_scenarios(raw.get(name), name, where)) for name in ("include", "exclude")}
@@ -103,10 +104,10 @@ def recipe(raw: Any, where: str, cap: int | None = None) -> MatrixRecipe:
 
 
 def expand(matrix: Matrix, read: Reader | None = None, first_seed: int = 0) -> list[tuple[Scenario, int]]:
-    """Every clip's scenario and seed, in order. ScenarioError where there is none, or where there are too many.
+    """Every clip's scenario and seed, in order. read: makes scenarios of `say`. ScenarioError where there is none, or too many.
 
-    With a cap the clips are spread over the scenarios: one of each before a second of any, and where there are more
-    scenarios than that, a choice of them that is the same every time.
+    With a cap the clips are spread over the scenarios: one of each before a second of any; where there are more scenarios
+    than that, a sample of them that is the same every time.
     """
     each = matrix.clips_each
     most = each * (matrix.product + len(matrix.include))
@@ -114,7 +115,7 @@ def expand(matrix: Matrix, read: Reader | None = None, first_seed: int = 0) -> l
         raise ScenarioError(
             f"This matrix asks for {most:,} clips, more than {MOST:,}; say how many there may be with --cap."
         )
-    scenarios = _included(matrix, read) + list(_chosen(matrix))
+    scenarios = _includes(matrix, read) + list(_sample(matrix))
     scenarios = list({scenario.line: scenario for scenario in scenarios}.values())
     if not scenarios:
         raise ScenarioError("This matrix is empty: it has no axis, or its excludes leave nothing; give it some values.")
@@ -126,21 +127,21 @@ def expand(matrix: Matrix, read: Reader | None = None, first_seed: int = 0) -> l
 
 def coverage(scenarios: Sequence[Scenario]) -> dict[str, dict[str, int]]:
     """How many clips have each word of each axis, and, as `event x weather` and `event x time`, each pair."""
-    found: dict[str, Counter[str]] = {}
+    table: dict[str, Counter[str]] = {}
     for scenario in scenarios:
         words = scenario.words()
         for axis, word in words.items():
-            found.setdefault(axis, Counter())[word] += 1
+            table.setdefault(axis, Counter())[word] += 1
         for other in ("weather", "time", "manoeuvre"):
-            found.setdefault(f"event x {other}", Counter())[f"{words['event']} x {words[other]}"] += 1
-    return {axis: dict(sorted(counts.items())) for axis, counts in found.items()}
+            table.setdefault(f"event x {other}", Counter())[f"{words['event']} x {words[other]}"] += 1
+    return {axis: dict(sorted(counts.items())) for axis, counts in table.items()}
 
 
-def _chosen(matrix: Matrix) -> Iterator[Scenario]:
-    """The product without what is excluded; with a cap below its size, so many of them by lot."""
+def _sample(matrix: Matrix) -> Iterator[Scenario]:
+    """The product without its excludes; with a cap below its size, a random sample of that size."""
     if not matrix.axes:
         return
-    if matrix.product <= LOOKED_AT:
+    if matrix.product <= ENUMERABLE:
         cells = [cell for number in range(matrix.product) if not _excluded(cell := _cell(matrix, number), matrix)]
         cells = _distinct(cells)
         if matrix.cap is not None and len(cells) > matrix.cap:
@@ -148,18 +149,18 @@ def _chosen(matrix: Matrix) -> Iterator[Scenario]:
         yield from map(of_words, cells)
         return
     assert matrix.cap is not None
-    lots, found, tried = random.Random(0), dict[str, Scenario](), 0
-    while len(found) < matrix.cap and tried < 20 * matrix.cap + 1000:
-        tried += 1
-        cell = _cell(matrix, lots.randrange(matrix.product))
+    chance, sample, trials = random.Random(0), dict[str, Scenario](), 0
+    while len(sample) < matrix.cap and trials < 20 * matrix.cap + 1000:
+        trials += 1
+        cell = _cell(matrix, chance.randrange(matrix.product))
         if not _excluded(cell, matrix):
             scenario = of_words(cell)
-            found.setdefault(scenario.line, scenario)
-    yield from found.values()
+            sample.setdefault(scenario.line, scenario)
+    yield from sample.values()
 
 
 def _cell(matrix: Matrix, number: int) -> dict[str, Any]:
-    """The combination of that number; what means nothing in it is left out."""
+    """The combination of that number, without the axes that mean nothing in it."""
     cell = {}
     for axis, values in reversed(list(matrix.axes.items())):
         number, place = divmod(number, len(values))
@@ -179,22 +180,22 @@ def _excluded(cell: Mapping[str, Any], matrix: Matrix) -> bool:
     return any(all(cell.get(axis) == value for axis, value in rule.items()) for rule in matrix.exclude)
 
 
-def _included(matrix: Matrix, read: Reader | None) -> list[Scenario]:
-    found = []
+def _includes(matrix: Matrix, read: Reader | None) -> list[Scenario]:
+    scenarios = []
     for values in matrix.include:
         if "plan" in values:
-            found.append(of_line(str(values["plan"])))
+            scenarios.append(of_line(str(values["plan"])))
         elif "say" in values:
             if read is None:
                 raise ScenarioError("A `say` needs the language model to be read; write it as a `plan` instead.")
-            found.append(read(str(values["say"])))
+            scenarios.append(read(str(values["say"])))
         else:
-            found.append(of_words(values))
-    return found
+            scenarios.append(of_words(values))
+    return scenarios
 
 
-def _axis(axis: str, given: Any, where: str) -> tuple[Any, ...]:
-    values = given if isinstance(given, list) else [given]
+def _axis(axis: str, raw: Any, where: str) -> tuple[Any, ...]:
+    values = raw if isinstance(raw, list) else [raw]
     if not values or any(isinstance(value, (dict, list)) for value in values):
         raise ScenarioError(
             f"{where}: the axis of each {axis} is a list of words, such as {', '.join(AXES[axis][:3])}."
@@ -202,10 +203,10 @@ def _axis(axis: str, given: Any, where: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(check_word(axis, NONE if value is None else value) for value in values))
 
 
-def _scenarios(given: Any, name: str, where: str) -> Iterator[dict[str, Any]]:
-    if given is not None and (not isinstance(given, list) or not all(isinstance(one, dict) and one for one in given)):
+def _scenarios(raw: Any, name: str, where: str) -> Iterator[dict[str, Any]]:
+    if raw is not None and (not isinstance(raw, list) or not all(isinstance(one, dict) and one for one in raw)):
         raise ScenarioError(f"{where}: {name} is a list of scenarios, such as - {{event: animal, time: night}}.")
-    for one in given or ():
+    for one in raw or ():
         alone = [key for key in ALONE if key in one]
         if alone and (len(one) > 1 or name == "exclude"):
             raise ScenarioError(f"{where}: `{alone[0]}` stands alone, in an include; exclude by words.")
@@ -216,15 +217,15 @@ def _scenarios(given: Any, name: str, where: str) -> Iterator[dict[str, Any]]:
         yield {key: value if key in ALONE else check_word(key, value) for key, value in one.items()}
 
 
-def _seeds(given: Any, where: str) -> int | tuple[int, ...]:
-    numbers = given if isinstance(given, list) else [given]
+def _seeds(raw: Any, where: str) -> int | tuple[int, ...]:
+    numbers = raw if isinstance(raw, list) else [raw]
     if not numbers or not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
         raise ScenarioError(f"{where}: seeds is how many clips a scenario has, or a list of their seeds.")
-    if isinstance(given, list):
-        return tuple(dict.fromkeys(given))
-    if given < 1:
+    if isinstance(raw, list):
+        return tuple(dict.fromkeys(raw))
+    if raw < 1:
         raise ScenarioError(f"{where}: seeds is how many clips a scenario has, at least 1.")
-    return int(given)
+    return int(raw)
 
 
 def _setting(name: str, kind: type, value: Any, where: str) -> Any:

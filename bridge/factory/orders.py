@@ -1,4 +1,4 @@
-"""From what a person asks for to a run: reads sentence, plan line or YAML, reckons the cost, makes and delivers."""
+"""Turns a sentence, a plan line or a YAML file into a run of clips, estimates its cost, makes and delivers it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from bridge.errors import SessionError
 from bridge.factory.coverage import Cell, table
 from bridge.factory.deliver import deliver
 from bridge.factory.dreaming import dream
-from bridge.factory.find import TRIALS, Find
-from bridge.factory.jobs import SIZE, Batch, Request, varied
+from bridge.factory.find import TRIALS, SearchSpec
+from bridge.factory.jobs import SIZE, Batch, Request, vary_by_seed
 from bridge.factory.matrix import Matrix, MatrixRecipe, Reader, coverage, expand, load
 from bridge.factory.pool import Workers
-from bridge.factory.run import Note, RunProgress, make
-from bridge.factory.scenario import Scenario, ScenarioError, of_line, under
+from bridge.factory.run import OnProgress, RunProgress, make
+from bridge.factory.scenario import Scenario, ScenarioError, of_line, with_conditions
 from bridge.factory.start import Start, by_seed, check, from_file
 from bridge.factory.store import Store, check_room, open_request
 from bridge.factory.worker import THREADS
 from world.machine import cores
 from world.places import where
 from world.scene_world import Others, SceneWorld
+from world.telling import Report
 
 SECONDS, RETRIES = 8.0, 2
 YAML = (".yaml", ".yml")
@@ -36,8 +37,8 @@ LINE = re.compile(r"[a-z_]+(\([^()]*\))?([@~][^;]*)?(;[a-z_]+(\([^()]*\))?([@~][
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """As on the command line; None: not said, so that a YAML file may say it. what: a sentence or a plan line; or else `file`,
-    a YAML file, or `matrix`.
+    """The options of `lucidrive clips`; None leaves one to the YAML file or the default. What to show is `what`, a sentence or a
+    plan line, or `file`, a YAML file, or `matrix`.
     """
 
     what: str = ""
@@ -64,26 +65,30 @@ class ClipSpec:
 
 @dataclass(frozen=True)
 class Order:
-    """A request and where its clips go."""
+    """A request and the folder that its clips go to."""
 
     request: Request
     out: Path
 
     @classmethod
-    def of(cls, wish: ClipSpec, out: Path, resume: bool = False, read: Reader | None = None) -> Order:
-        """`read`: what makes a scenario of a sentence (default: the brain, loaded when it is needed). LucidriveError."""
+    def of(cls, spec: ClipSpec, out: Path, resume: bool = False, read: Reader | None = None) -> Order:
+        """Checks the options and the folder. resume: take the request from the folder; read: makes a scenario of a sentence
+        (default: the brain, loaded when it is needed).
+
+        ScenarioError, PlanError, SessionError: what is asked for; ExportError: the folder; DataError, WeightsError: a file, place
+        or weights.
+        """
         out = out.expanduser()
         if resume:
             return cls(open_request(out, None, True), out)
-        if not wish.what.strip() and wish.file is None and wish.matrix is None:
+        if not spec.what.strip() and spec.file is None and spec.matrix is None:
             raise ScenarioError(
                 'Say what the clips are to show: lucidrive clips "rain at night, a person steps out from the left".'
             )
-        given = request_of(wish, read or PromptReader())
-        return cls(open_request(out, given, False), out)
+        return cls(open_request(out, request_of(spec, read or PromptReader()), False), out)
 
     def cost(self) -> dict[str, Any]:
-        """What the clips cover, and what they would take here: time by a short trial, disk, memory is leased as it is used."""
+        """What the clips cover, and the time (by a short trial) and disk space that they would take here. ExportError where the disk has less."""
         request, workers = self.request, cores()
         scenarios = [job.scenario for job in request.jobs]
         clips = len(request.jobs) * max(1, len(request.branches))
@@ -109,19 +114,26 @@ class Order:
         workers: int | None = None,
         cluster: str | None = None,
         address: str | None = None,
-        note: Note | None = None,
+        on_progress: OnProgress | None = None,
     ) -> RunProgress:
-        count = cores() if workers is None else workers
-        return make(self.request, self.out, workers=count, cluster=self._cluster(cluster, address), note=note)
+        """Makes the clips that the folder lacks. workers: processes (default: one a core); cluster: "ray", at `address`.
 
-    def covered(self) -> list[Cell]:
-        """What the run has of what it was asked for, as far as it is."""
+        SessionError: the cluster or a worker; ExportError: the folder or the disk; NoRoomError: the memory.
+        """
+        count = cores() if workers is None else workers
+        return make(
+            self.request, self.out, workers=count, cluster=self._cluster(cluster, address), on_progress=on_progress
+        )
+
+    def coverage_table(self) -> list[Cell]:
+        """How much of the request is made so far. ExportError where another process uses the folder."""
         with Store(self.out, self.request) as store:
             return table(store)
 
-    def deliver(self, formats: Sequence[str], note: Callable[[float, str], None] | None = None) -> dict[str, Any]:
+    def deliver(self, formats: Sequence[str], on_progress: Report | None = None) -> dict[str, Any]:
+        """Writes datasets, pictures, card and report, and returns the report. SessionError, ExportError, MissingPackageError."""
         with Store(self.out, self.request) as store:
-            return deliver(store, formats, note)
+            return deliver(store, formats, on_progress)
 
     def _cluster(self, name: str | None, address: str | None) -> Callable[[], Workers] | None:
         if name is None:
@@ -133,15 +145,14 @@ class Order:
         return lambda: RayWorkers(self.request, address)
 
     def _trial(self) -> float:
-        """Seconds of clips a second that one worker makes here now."""
+        """Seconds of clips that one worker makes here a second, measured."""
         import torch
 
         threads = torch.get_num_threads()
         torch.set_num_threads(THREADS)
         try:
             world = SceneWorld(self.request.start.places, others=self.request.others)
-            wanted = ((Scenario("follow"), 0),)
-            short = replace(self.request, wanted=wanted, seconds=1.5, branches=(), fork_at=None)
+            short = replace(self.request, clips=((Scenario("follow"), 0),), seconds=1.5, branches=(), fork_at=None)
             batch = Batch(0, (short.jobs[0].take(0),))
             dream(world, short, batch)  # compiles
             began = time.perf_counter()
@@ -151,46 +162,46 @@ class Order:
             torch.set_num_threads(threads)
 
 
-def request_of(wish: ClipSpec, read: Reader) -> Request:
-    """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is driven."""
-    book = load(wish.file, wish.cap) if wish.file is not None else MatrixRecipe(wish.matrix or _one(wish), {})
-    said = book.settings
+def request_of(spec: ClipSpec, read: Reader) -> Request:
+    """The request that the options make; nothing is driven yet. ScenarioError, PlanError, SessionError, DataError, WeightsError."""
+    recipe = load(spec.file, spec.cap) if spec.file is not None else MatrixRecipe(spec.matrix or _matrix_of(spec), {})
+    settings = recipe.settings
 
-    def chosen(name: str, default: Any) -> Any:
-        value = getattr(wish, name)
-        return said.get(name, default) if value is None else value
+    def setting(name: str, default: Any) -> Any:
+        value = getattr(spec, name)
+        return settings.get(name, default) if value is None else value
 
-    clips = expand(book.matrix, read, chosen("seed", 0))
-    if wish.vary or said.get("vary"):
-        clips = [(varied(scenario, seed), seed) for scenario, seed in clips]
-    scene = chosen("scene", None)
-    if scene is not None and wish.begin is not None:
+    clips = expand(recipe.matrix, read, setting("seed", 0))
+    if spec.vary or settings.get("vary"):
+        clips = [(vary_by_seed(scenario, seed), seed) for scenario, seed in clips]
+    scene = setting("scene", None)
+    if scene is not None and spec.begin is not None:
         raise ScenarioError("Begin the clips in a place or in a saved drive, not in both.")
-    start = by_seed(len(clips)) if wish.begin is None else from_file(wish.begin)
+    start = by_seed(len(clips)) if spec.begin is None else from_file(spec.begin)
     if scene:
-        begins = where(scene, chosen("seed", 0), reader(partial(_meaning, read)))
-        start = Start(begins.place, what=scene) if begins.place else start
-        clips = [(under(scenario, begins.conditions), seed) for scenario, seed in clips]
-    others = Others.of(str(chosen("traffic", "rules")), float(chosen("reckless", 0.0)))
+        beginning = where(scene, setting("seed", 0), reader(partial(_utterance, read)))
+        start = Start(beginning.place, what=scene) if beginning.place else start
+        clips = [(with_conditions(scenario, beginning.conditions), seed) for scenario, seed in clips]
+    others = Others.of(str(setting("traffic", "rules")), float(setting("reckless", 0.0)))
     world = SceneWorld(start.places, others=others)
     check(world, start)
     return Request(
         tuple(clips),
-        float(chosen("seconds", SECONDS)),
+        float(setting("seconds", SECONDS)),
         world.hashes,
         start,
-        int(chosen("retries", RETRIES)),
-        str(chosen("size", SIZE)),
-        branches_of(wish.branches),
-        wish.fork_at,
+        int(setting("retries", RETRIES)),
+        str(setting("size", SIZE)),
+        branches_of(spec.branches),
+        spec.fork_at,
         others=others,
-        find=Find.of(wish.find, wish.by, wish.trials or TRIALS) if wish.find else None,
-        labels=wish.labels or bool(said.get("labels")),
+        find=SearchSpec.of(spec.find, spec.by, spec.trials or TRIALS) if spec.find else None,
+        labels=spec.labels or bool(settings.get("labels")),
     )
 
 
-def _meaning(read: Reader, text: str) -> Utterance:
-    """Of a phrase about a place."""
+def _utterance(read: Reader, text: str) -> Utterance:
+    """What the brain understands by a phrase about a place."""
     try:
         return read(text).plan
     except SessionError:  # the brain refuses it, or asks back
@@ -198,20 +209,23 @@ def _meaning(read: Reader, text: str) -> Utterance:
 
 
 def branches_of(text: str) -> tuple[str, ...]:
-    """`stop;left&rain(3)` is two branches, the second of two steps. PlanError."""
+    """The branches of, say, `stop;left&rain(3)`: two, the second with two steps. PlanError, ScenarioError."""
     parts = [part.strip() for part in text.split(";") if part.strip()]
     return tuple(of_line(part.replace("&", ";")).line for part in parts)
 
 
 class PromptReader:
-    """Sentences by the brain, which is loaded at the first of them; plan lines as they are."""
+    """Makes scenarios: of sentences by the brain, which is loaded at the first of them; of plan lines as they are."""
 
     def __init__(self, load_brain: Callable[[], Any] | None = None) -> None:
         self._load = load_brain or _load_brain
         self._brain: Any = None
 
     def __call__(self, text: str) -> Scenario:
-        """PlanError for a line with a mistake; SessionError where the brain refuses or asks back: nobody is there to answer."""
+        """The scenario of a sentence or plan line.
+
+        PlanError for a line with a mistake; SessionError where the brain refuses or asks back: nobody is there to answer.
+        """
         if is_line(text):
             return of_line(text)
         self._brain = self._brain or self._load()
@@ -222,7 +236,7 @@ class PromptReader:
 
 
 def is_line(text: str) -> bool:
-    """Whether it is a plan line, or was meant to be one and has a mistake in it."""
+    """Whether the text is a plan line, or looks like one with a mistake."""
     try:
         parse_line(text)
         return True
@@ -236,8 +250,7 @@ def _load_brain() -> Any:
     return Director.load()
 
 
-def _one(wish: ClipSpec) -> Matrix:
-    """A sentence or a plan line, so many times."""
-    if wish.cap is not None:
-        wish = replace(wish, number=min(wish.number, wish.cap))
-    return Matrix(include=({"plan" if is_line(wish.what) else "say": wish.what},), seeds=wish.number)
+def _matrix_of(spec: ClipSpec) -> Matrix:
+    """One sentence or plan line under as many seeds as clips are asked for."""
+    number = spec.number if spec.cap is None else min(spec.number, spec.cap)
+    return Matrix(include=({"plan" if is_line(spec.what) else "say": spec.what},), seeds=number)

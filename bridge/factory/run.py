@@ -1,7 +1,7 @@
-"""Makes clips: opens the run's folder, gives lots to workers, commits what comes back, and delivers the whole.
+"""Makes clips: opens the run's folder, submits groups to workers and commits their results.
 
-Only this process writes. A lot's next round depends on what of it is on the disk and on nothing else, so whoever is
-killed, and whenever, the same command goes on and ends with the same files.
+Only this process writes. A group's next round depends only on what of it is on the disk: whatever is killed, and whenever, the
+same command goes on and ends with the same files.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from bridge.budget.ledger import Ledger
 from bridge.budget.opening import ram
 from bridge.factory.jobs import Request
 from bridge.factory.pool import LocalWorker, Processes, Workers
-from bridge.factory.store import Store, Taken, check_room
-from bridge.factory.worker import Done
+from bridge.factory.store import Store, TakeResult, check_room
+from bridge.factory.worker import BatchResult
 
-Note = Callable[["RunProgress"], None]
+OnProgress = Callable[["RunProgress"], None]
 
 
 @dataclass
 class RunProgress:
-    """How far a run is. seconds: of pictures drawn by this process, in `wall` seconds; settled: jobs that came to
-    their end in them; steps, scene_seconds: of the scenes that were tried, and what they took all workers together;
-    resident: bytes of the worker that did each batch.
+    """How far a run is. seconds: of clips painted by this process, in `wall` seconds; finished: jobs that it accepted or gave up
+    in them; steps, scene_seconds: of the scenes tried, summed over the workers; resident: bytes of the worker after each batch.
     """
 
     jobs: int
@@ -37,7 +36,7 @@ class RunProgress:
     rejected_takes: int = 0
     seconds: float = 0.0
     wall: float = 0.0
-    settled: int = 0
+    finished: int = 0
     trials: int = 0
     steps: int = 0
     scene_seconds: float = 0.0
@@ -45,24 +44,26 @@ class RunProgress:
 
     @property
     def done(self) -> int:
+        """Jobs accepted or given up."""
         return self.accepted + self.given_up
 
     @property
     def per_minute(self) -> float:
-        """Clips a minute, of takes made by this process."""
+        """Takes that this process makes a minute."""
         return 60 * self.takes / self.wall if self.wall else 0.0
 
     @property
     def yield_(self) -> float:
-        """Share of takes accepted."""
+        """Share of this process's takes that were accepted."""
         return 1 - self.rejected_takes / self.takes if self.takes else 0.0
 
     @property
     def steps_a_second(self) -> float:
-        """Scene steps without pictures, of one worker."""
+        """Scene steps, without pictures, that one worker makes a second."""
         return self.steps / self.scene_seconds if self.scene_seconds else 0.0
 
     def line(self) -> str:
+        """The progress in a sentence."""
         left = self.jobs - self.done
         return (
             f"{self.accepted} accepted, {self.given_up} given up, {left} to go; {self.per_minute:.0f} takes/min,"
@@ -77,37 +78,37 @@ def make(
     workers: int = 1,
     ledger: Ledger | None = None,
     cluster: Callable[[], Workers] | None = None,
-    note: Note | None = None,
+    on_progress: OnProgress | None = None,
 ) -> RunProgress:
-    """Makes what the folder lacks, by so many processes (0: within this one), or by a cluster's workers.
+    """Makes what the folder lacks. workers: processes, 0 for this one; cluster: makes the workers instead.
 
-    ExportError: the folder or the disk; NoRoomError: the memory. What was committed stays.
+    ExportError: the folder or the disk; NoRoomError: the memory; SessionError: a worker or the cluster; WeightsError: the run is of
+    another version. What was committed stays.
     """
     with Store(out, request) as store:
-        progress = look(store)
-        lots = request.lots()
-        left = deque(lot for lot in range(len(lots)) if store.next_batch(lot, lots[lot]) is not None)
+        progress = progress_of(store)
+        groups = request.groups()
+        left = deque(group for group in range(len(groups)) if store.next_batch(group, groups[group]) is not None)
         if not left:
             return progress
         check_room(out, request)
-        with closing(_workers(request, workers, len(left), ledger, cluster)) as some:
-            _go(store, left, some, progress, note or (lambda _: None))
+        with closing(_workers(request, workers, len(left), ledger, cluster)) as pool:
+            _run(store, left, pool, progress, on_progress or (lambda _: None))
         return progress
 
 
-def look(store: Store) -> RunProgress:
-    """What there is on the disk already."""
+def progress_of(store: Store) -> RunProgress:
+    """The progress that is on the disk already."""
     progress = RunProgress(len(store.request.jobs))
     for job in store.request.jobs:
-        takes = store.result(job)
-        _settle(progress, store, takes)
+        _count(progress, store, store.results(job))
     return progress
 
 
 def _workers(
     request: Request,
     count: int,
-    lots: int,
+    groups: int,
     ledger: Ledger | None,
     cluster: Callable[[], Workers] | None,
 ) -> Workers:
@@ -115,31 +116,31 @@ def _workers(
         return cluster()
     if count == 0:
         return LocalWorker(request)
-    return Processes(request, min(count, lots), ledger or ram())
+    return Processes(request, min(count, groups), ledger or ram())
 
 
-def _go(store: Store, left: deque[int], workers: Workers, progress: RunProgress, note: Note) -> None:
-    lots, under_way, began = store.request.lots(), 0, time.monotonic()
+def _run(store: Store, left: deque[int], workers: Workers, progress: RunProgress, on_progress: OnProgress) -> None:
+    groups, under_way, began = store.request.groups(), 0, time.monotonic()
     while left or under_way:
         while left and workers.free:
-            lot = left.popleft()
-            batch = store.next_batch(lot, lots[lot])
+            group = left.popleft()
+            batch = store.next_batch(group, groups[group])
             assert batch is not None
-            workers.give(batch)
+            workers.submit(batch)
             under_way += 1
-        for done in list(workers.take()):
+        for result in list(workers.collect()):
             under_way -= 1
-            _commit(store, done, progress)
+            _commit(store, result, progress)
             progress.wall = time.monotonic() - began
-            lot = done.batch.lot
-            if store.next_batch(lot, lots[lot]) is not None:
-                left.appendleft(lot)
-            note(progress)
+            group = result.batch.group
+            if store.next_batch(group, groups[group]) is not None:
+                left.appendleft(group)
+            on_progress(progress)
 
 
-def _commit(store: Store, done: Done, progress: RunProgress) -> None:
-    for product, take in zip(done.products, done.batch.takes, strict=True):
-        known = store.taken(take) is not None
+def _commit(store: Store, result: BatchResult, progress: RunProgress) -> None:
+    for product, take in zip(result.products, result.batch.takes, strict=True):
+        is_new = store.find(take) is None
         store.commit(product)
         progress.takes += 1
         progress.rejected_takes += not product.accepted
@@ -147,15 +148,15 @@ def _commit(store: Store, done: Done, progress: RunProgress) -> None:
         progress.trials += product.trials
         progress.steps += product.steps
         progress.scene_seconds += product.scene_seconds
-        if not known:
+        if is_new:
             before = progress.done
-            _settle(progress, store, store.result(take.job))
-            progress.settled += progress.done - before
-    progress.resident.append(done.resident)
+            _count(progress, store, store.results(take.job))
+            progress.finished += progress.done - before
+    progress.resident.append(result.resident)
 
 
-def _settle(progress: RunProgress, store: Store, takes: Sequence[Taken]) -> None:
-    """Counts a job that is at its end."""
+def _count(progress: RunProgress, store: Store, takes: Sequence[TakeResult]) -> None:
+    """Counts a job once it is accepted or given up."""
     if takes and takes[-1].accepted:
         progress.accepted += 1
     elif len(takes) > store.request.retries:

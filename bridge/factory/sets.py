@@ -1,4 +1,4 @@
-"""What the branches of a counterfactual set have in common and what they differ in, frame by frame from the fork on."""
+"""Compares the branches of a counterfactual set, frame by frame from the fork on."""
 
 from __future__ import annotations
 
@@ -12,23 +12,28 @@ import numpy as np
 from bridge.recording.clip import Clip
 from world.controls import DT, FPS
 
-APART = 2.0  # m/s, or m aside: from then on two futures are told apart
+APART = 2.0  # m/s, or m aside: from this difference on two branches count as parted
 
 
 class Branch(Protocol):
-    """One future of a counterfactual set: what it is called, and its clip."""
+    """One future of a counterfactual set."""
 
     @property
-    def branch(self) -> str: ...
+    def branch(self) -> str:
+        """Its plan line."""
+        ...
+
     @property
-    def clip(self) -> Clip: ...
+    def clip(self) -> Clip:
+        """Its frames, the common past included."""
+        ...
 
 
 def differences(clips: Sequence[Branch], fork: int) -> list[dict[str, Any]]:
-    """For every two branches: whether their pasts are the same to the pixel, and how far they part.
+    """For every two branches: whether their pasts are the same to the pixel, and how far apart they end. fork: the last common frame.
 
-    psnr: dB of one's pictures against the other's, for each second after the fork (null where they are the same);
-    speed, aside: m/s and m between the two cars at the end; parted: s after the fork when either passes APART (null: never).
+    psnr: dB between their pictures, for each second after the fork (null where they are the same);
+    speed, aside: m/s and m between the two cars at the end; parted: s after the fork at which either passes APART (null: never).
     """
     return [_pair(one, other, fork) for one, other in combinations(clips, 2)]
 
@@ -62,6 +67,6 @@ def _motion(clip: Clip, name: str) -> np.ndarray:
 
 
 def _aside(clip: Clip, past: int, count: int) -> np.ndarray:
-    """m to the left of where the car would be had it gone straight on from the fork."""
+    """The car's offset in m, positive to the left, from a straight line on from the fork, at each frame."""
     speed, rate = (_motion(clip, name)[past:count] for name in ("speed", "yaw_rate"))
     return np.cumsum(speed * np.sin(np.cumsum(rate) * DT)) * DT

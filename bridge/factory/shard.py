@@ -1,4 +1,4 @@
-"""The ground truth of a painted clip's own pictures, as a WebDataset shard beside it: made while they are painted, so that nothing is drawn twice."""
+"""The ground truth of a painted clip's pictures as a WebDataset shard, made while they are painted so that nothing is drawn twice."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from world.render.renderer import Renderer
 from world.scene.state import SceneState
 
 CAMERA = "front"
-KEPT = ("jpg", "depth.npy", "semantic.png", "instance.npy")  # of a picture; flow is for `lucidrive export clip`
-BYTES_A_PIXEL = 8.0  # of the shard, at most
+MEMBERS = (
+    "jpg",
+    "depth.npy",
+    "semantic.png",
+    "instance.npy",
+)  # files a picture; flow is left to `lucidrive export clip`
+BYTES_A_PIXEL = 8.0  # of a shard, at most
 
 
-def labelled(
+def draw_labelled(
     take: Take, stem: str, states: Sequence[SceneState], rig: Rig, renderer: Renderer
 ) -> tuple[list[np.ndarray], bytes]:
-    """The pictures uint8 [H, W, 3] of a drive's states, as `Renderer.draw` makes them, and the bytes of their shard. The same drive gives the same."""
+    """The pictures uint8 [H, W, 3] of a drive's states, as `Renderer.draw` makes them, and the bytes of their shard; deterministic."""
     cameras, pictures, buffer = CameraSet(CAMERA, {CAMERA: rig}), list[np.ndarray](), io.BytesIO()
     drive = DriveInfo(
         stem.replace(".", "-"), states[0].places[0], take.job.scenario.text or take.job.scenario.line, take.seed
     )
-    with Shard(buffer, drive, cameras, KEPT) as shard:
+    with Shard(buffer, drive, cameras, MEMBERS) as shard:
         for index, state in enumerate(states):
             one = record(index, state, cameras, renderer, first=states[0])
             pictures.append(one.views[CAMERA].picture)

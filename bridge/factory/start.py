@@ -1,4 +1,4 @@
-"""Where a clip begins: in a place, there where the road offers what the plan wants, or where a saved drive was left."""
+"""Where a clip begins: in a place, where the road offers what the plan asks for, or at the end of a saved drive."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from world.scene.state import Place
 from world.scene_dream import SceneDream
 from world.scene_world import UNDRAWN, SceneWorld
 
-FILE = "start.dream"  # as a run keeps it
+FILE = "start.dream"  # the saved drive in a run's folder
 TURNS = {"left": LEFT, "right": RIGHT, "straight": STRAIGHT}
 SPEED = 7.0  # m/s
-BEFORE = 4.0, 18.0  # m to the junction where a turn is asked for at once: it must come within seconds
-ROOM = 60.0  # m of lane to change to another one
+BEFORE = 4.0, 18.0  # m to the junction where a turn is due at once
+ROOM = 60.0  # m of lane that a lane change needs
 CLIPS_A_PLACE = 4
 
 
 @dataclass(frozen=True)
 class Start:
-    """scene: a place's name; state: a saved drive; neither: one of `names` by each take's seed (default: the test towns). Of `what` it says in a
-    person's words."""
+    """Where clips begin. scene: a place's name; state: a saved drive; with neither, one of `names` (default: the test towns) by each
+    take's seed; what: the same in words."""
 
     scene: str | None = None
     state: bytes | None = None
@@ -49,35 +49,35 @@ class Start:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Those that clips may begin in, but for a saved drive's own."""
+        """The places that clips may begin in, without a saved drive's own."""
         return (self.scene,) if self.scene else self.names or tuple(towns()["test"])
 
     @property
     def key(self) -> str:
-        """What of it a clip depends on."""
+        """The part of a job's id."""
         if self.state is not None:
             return f"state {hashlib.sha256(self.state).hexdigest()}"
         return f"scene {self.scene}" if self.scene else " ".join(("scenes", *self.names))
 
-    def packed(self) -> dict[str, bytes]:
-        """The files that it is made of again by `unpacked`."""
+    def files(self) -> dict[str, bytes]:
+        """Files, by name, that `load_start` needs in the run's folder."""
         return {} if self.state is None else {FILE: self.state}
 
 
-def unpacked(folder: Path, begin: Mapping[str, Any]) -> Start:
-    """As a run keeps it in `folder`. KeyError or TypeError for what is none."""
+def load_start(folder: Path, begin: Mapping[str, Any]) -> Start:
+    """The start of the run in `folder`; begin: its entry of run.json. KeyError or TypeError where that is damaged."""
     state = folder / FILE
     names = tuple(str(name) for name in begin.get("names", ()))
     return Start(begin["scene"], state.read_bytes() if state.exists() else None, begin["what"], names)
 
 
 def by_seed(clips: int) -> Start:
-    """In as many of the usual places as clips are worth: one takes seconds to be dreamt in each process."""
+    """Usual places, one for every CLIPS_A_PLACE clips: each process takes seconds to dream one."""
     return Start(names=usual_places()[: max(1, math.ceil(clips / CLIPS_A_PLACE))])
 
 
 def from_file(path: Path) -> Start:
-    """A saved drive (.dream). DataError for anything else."""
+    """A start in a saved drive (.dream). DataError for any other file, or one that cannot be read."""
     if path.suffix != SUFFIX:
         raise DataError(
             f"Clips cannot begin in {path.name}: a scene has no way into a picture or film; begin in a place (--scene) or in a saved"
@@ -90,12 +90,12 @@ def from_file(path: Path) -> Start:
 
 
 def place_of(start: Start, seed: int) -> str:
-    """Where a take of that seed begins, in words."""
+    """The place, or saved drive, that a take of that seed begins in."""
     return start.what if start.state is not None else start.places[seed % len(start.places)]
 
 
 def check(world: SceneWorld, start: Start) -> None:
-    """DataError or WeightsError where no drive can begin so."""
+    """DataError or WeightsError where no drive can begin there."""
     if start.scene is not None:
         world.place(start.scene)
     elif start.state is not None:
@@ -109,10 +109,10 @@ def begin(
     seed: int,
     quality: int,
     trial: int = 0,
-    drawn: Candidate | None = None,
+    candidate: Candidate | None = None,
 ) -> Session:
-    """A session at its first frame, whose whole drive will be kept. quality: 0 draws nothing; trial: which of many beginnings;
-    drawn: one that a search has drawn.
+    """A session at its first frame that records its whole drive. quality: of the dial, 0 draws nothing; trial: which of many
+    beginnings; candidate: a search's sample. DataError, WeightsError: the place or the saved drive.
     """
 
     def open_dream(number: int) -> SceneDream:
@@ -124,34 +124,33 @@ def begin(
         unpack(session, start.state, start.what)
         session.timeline.cancel("another plan came")
         tensors, values = session.dream.state()
-        dream = restore(world, tensors, values | {"quality": quality})  # drawn anew, in the size asked for
+        dream = restore(world, tensors, values | {"quality": quality})  # drawn anew, in the request's size
         dream.reseed(seed)
-        session.go_on_from(dream, session.timeline, session.pedals, session.snapshot().scene)
+        session.continue_from(dream, session.timeline, session.pedals, session.snapshot().scene)
     else:
         first = SceneDream(world, seed, quality)
-        control = asked_at_once(scenario)
-        if drawn is None:
-            lane, s = whereabouts(world.place(name), scenario, seed, trial)
+        control = first_control(scenario)
+        if candidate is None:
+            lane, s = start_position(world.place(name), scenario, seed, trial)
             first.start(control, scene=name, speed=SPEED, lane=lane, s=s)
         else:
-            lane, s = _drawn(world.place(name), drawn)
-            first.start(
-                control, scene=name, speed=drawn.speed, lane=lane, s=s, density=drawn.gaps, reckless=drawn.reckless
-            )
-        session.go_on_from(first, Timeline(control.weather, TimeOfDay(control.time)), (0.0, 0.0), name)
+            lane, s = _candidate_position(world.place(name), candidate)
+            density, reckless = candidate.gaps, candidate.reckless
+            first.start(control, scene=name, speed=candidate.speed, lane=lane, s=s, density=density, reckless=reckless)
+        session.continue_from(first, Timeline(control.weather, TimeOfDay(control.time)), (0.0, 0.0), name)
     session.record_all()
     return session
 
 
-def asked_at_once(scenario: Scenario) -> Control:
-    """The conditions that the first frame is under: those that the plan asks for now, else a clear day."""
+def first_control(scenario: Scenario) -> Control:
+    """The control of the first frame: the conditions that the plan commands at once, else a clear day."""
     return Control(weather=Weather.CLEAR, time=TimeOfDay.DAY).with_(**at_once(scenario.plan))
 
 
-def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> tuple[int | None, float | None]:
-    """The lane and the m along it at which the plan's first manoeuvre has somewhere to go: a junction ahead that offers the turn, a lane beside.
+def start_position(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> tuple[int | None, float | None]:
+    """The lane, and m along it, where the plan's first manoeuvre is possible: before a junction with the turn, or beside another lane.
 
-    `trial`: one of many such. None: wherever the seed says, where it wants no such thing or the place has nowhere for it.
+    trial: which of many such positions. None leaves it to the seed: no manoeuvre needs a position, or the place has none for it.
     """
     step = next((step for step in scenario.plan.steps if step.group == "drive"), None)
     lanes, chance = place.map.lanes, np.random.default_rng((seed, trial))
@@ -174,24 +173,25 @@ def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> 
     return (int(chance.choice(good)), ROOM / 6) if good else (None, None)
 
 
-def _drawn(place: Place, drawn: Candidate) -> tuple[int | None, float | None]:
-    """The lane and the m along it that shares of them say."""
+def _candidate_position(place: Place, candidate: Candidate) -> tuple[int | None, float | None]:
+    """The lane, and m along it, of a search's sample; None where the place has no such lane."""
     lanes = place.map.lanes
     good = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > ROOM) & (lanes["outs"] > 0))
     if not len(good):
         return None, None
-    lane = int(good[int(drawn.lane * len(good))])
-    return lane, float((0.1 + 0.6 * drawn.where) * lanes["length"][lane])
+    lane = int(good[int(candidate.lane * len(good))])
+    return lane, float((0.1 + 0.6 * candidate.where) * lanes["length"][lane])
 
 
 def _offers(place: Place, lane: int, turn: str) -> bool:
+    """Whether a lane leads into that turn."""
     lanes = place.map.lanes
     first, count = lanes["first_out"][lane], lanes["outs"][lane]
     return any(lanes["turn"][out] == TURNS[turn] for out in place.map.successors[first : first + count])
 
 
 def _delay(step: Step) -> float | None:
-    """s until the step is due; None where that is not known beforehand."""
+    """Seconds until the step is due; None where that depends on the drive."""
     if step.when.kind == "delay":
         return float(step.when.seconds or 0.0)
     return 0.0 if step.when.kind in ("now", "junction") else None

@@ -1,4 +1,4 @@
-"""What one worker does, in a process of its own or on a Ray actor: turns batches into products."""
+"""A worker turns batches into products, in a process of its own or on a Ray actor."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bridge.factory.product import Product, products
 from world import machine
 from world.scene_world import SceneWorld
 
-THREADS = 1  # a worker: several of them make more of the cores than one with several threads
+THREADS = 1  # a worker: several workers use the cores better than one with several threads
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A batch's products, and the bytes that the worker then has resident."""
+class BatchResult:
+    """A batch's products. resident: bytes that the worker then has in memory."""
 
     batch: Batch
     products: tuple[Product, ...]
@@ -28,7 +28,7 @@ class Done:
 
 
 class Worker:
-    """WeightsError where the scene world here is not that of the request."""
+    """A scene world that makes a request's clips. WeightsError where it is not the version that the request began with."""
 
     def __init__(self, request: Request) -> None:
         torch.set_num_threads(THREADS)
@@ -36,11 +36,12 @@ class Worker:
         self.judge = judge()
         if self.world.hashes != request.world:
             raise WeightsError(
-                "This version of lucidrive drives on otherwise than the one that this run began with; use a new folder."
+                "This version of lucidrive drives differently from the one that this run began with; use a new folder."
             )
 
-    def do(self, batch: Batch) -> Done:
-        made = products(self.request, batch, dream(self.world, self.request, batch, self.judge))
-        gc.collect()  # sessions and their dreams refer to each other: a batch of them would wait for the next ones
+    def run(self, batch: Batch) -> BatchResult:
+        """Drives, paints, checks and encodes the batch's takes."""
+        result = products(self.request, batch, dream(self.world, self.request, batch, self.judge))
+        gc.collect()  # sessions and their dreams refer to each other: without this a batch would stay in memory during the next
         machine.give_back()
-        return Done(batch, tuple(made), machine.resident())
+        return BatchResult(batch, tuple(result), machine.resident())

@@ -1,1 +1,1 @@
-"""A drive kept: its last minute and its whole way back in memory, the disk as it grows, clips, and one file to go on with."""
+"""What keeps a drive: its last minute and whole history in memory, a recording on the disk, clips, and one file to resume it from."""

@@ -1,4 +1,4 @@
-"""A clip: the last minute of a drive as frames with all that led to them, and its JSON form."""
+"""A clip: the last minute of a drive as frames with their controls and facts, and its JSON form."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from world.frame import Frame
 FORMAT = 2  # 1: without checksums
 PARTS = ("lucidrive", "torch", "numpy", "transformers", "av")
 NAMES = {"command": Command, "weather": Weather, "time": TimeOfDay, "event": Event, "side": Side}
-CLIP_SECONDS = 60  # the last minute is always at hand
+CLIP_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a person asked for and what became of it. frame: its index when it was understood; text is "" for a button;
-    line is the plan, refusal or question; seconds the brain's computing time."""
+class Exchange:
+    """A person's request and the answer. frame: its index when it was understood; text: "" for a button; line: the plan, refusal or
+    question; seconds: computing time of the brain.
+    """
 
     frame: int
     text: str
@@ -32,7 +33,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A frame, whether a person's keys drove it, and how the plan's steps stood."""
+    """A frame, whether a person's keys drove it, and the states of the plan's steps."""
 
     frame: Frame
     by_keys: bool
@@ -44,7 +45,7 @@ class Clip:
     """Moments in a row. quality: where the dial stood; hashes: weight file -> sha256."""
 
     moments: tuple[Moment, ...]
-    said: tuple[Said, ...]
+    exchanges: tuple[Exchange, ...]
     seed: int
     scene: str | None
     quality: int
@@ -52,14 +53,14 @@ class Clip:
 
     @property
     def seconds(self) -> float:
+        """Its length."""
         return len(self.moments) / FPS
 
 
 def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
-    """The clip without its pictures, as plain values for JSON; `size`: the video's height and width.
+    """The clip without its pictures, as plain values for JSON. size: the video's height and width.
 
-    What was commanded (`control`) and what came of it (`motion`; `readout`: facts of a scene, estimates of a latent world)
-    never share a key.
+    Commands (`control`) and results (`motion`; `readout`: facts of a scene, estimates of a latent world) never share a key.
     """
     return {
         "format": FORMAT,
@@ -67,9 +68,9 @@ def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
         "fps": FPS,
         "frames": len(clip.moments),
         "video": {"height": size[0], "width": size[1]},
-        "text": " ".join(said.text for said in clip.said if said.text),
-        "plan": [said.line for said in clip.said if said.line],
-        "said": [asdict(said) for said in clip.said],
+        "text": " ".join(one.text for one in clip.exchanges if one.text),
+        "plan": [one.line for one in clip.exchanges if one.line],
+        "said": [asdict(one) for one in clip.exchanges],
         "seed": clip.seed,
         "scene": clip.scene,
         "quality": clip.quality,
@@ -81,14 +82,14 @@ def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
 
 
 def versions(parts: Iterable[str] = PARTS) -> dict[str, str]:
-    """Package -> version, of Python and of those `parts` that are installed."""
-    found = {"python": platform.python_version()}
+    """Package -> version, of Python and of the `parts` that are installed."""
+    result = {"python": platform.python_version()}
     for part in parts:
         try:
-            found[part] = version(part)
+            result[part] = version(part)
         except PackageNotFoundError:
-            continue  # an optional part that did not take part
-    return found
+            continue  # an optional part
+    return result
 
 
 def moment_fields(moment: Moment) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def moment_fields(moment: Moment) -> dict[str, Any]:
 
 
 def _finite(fields: dict[str, Any]) -> dict[str, Any]:
-    """Numbers that JSON knows: whole ones as such, others rounded to a millionth, NaN ("not given") as null."""
+    """Numbers that JSON has: integers as such, others rounded to a millionth, NaN (no value) as null."""
     return {name: _number(value) for name, value in fields.items()}
 
 

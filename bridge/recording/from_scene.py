@@ -1,4 +1,4 @@
-"""A scene that was made elsewhere, as a saved drive to go on with."""
+"""Saves a scene from elsewhere as a drive to go on with."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from world.scene.state import SceneState
 from world.scene_dream import SceneDream
 from world.scene_world import UNDRAWN, USUAL, SceneWorld
 
-USUALLY = 2  # of the quality dial, when it goes on
+QUALITY = 2  # of the dial, in the saved drive
 
 
-class Begun:
-    """Saves scenes of one place after another. WeightsError where the usual traffic's weights are none."""
+class SceneSaver:
+    """Saves scenes, of several places in turn, as drives."""
 
     def __init__(self) -> None:
         self._worlds: dict[str, SceneWorld] = {}
 
     def save(self, state: SceneState, out: Path) -> Path:
-        """A drive (.dream) at its first frame, amid the usual traffic. state: of one drive, whose place is named by its file. ExportError."""
+        """Writes a drive (.dream) at its first frame, with the usual traffic. state: of one drive, whose place's name is its file.
+
+        ExportError; WeightsError where the traffic's weights are none; DataError: the place.
+        """
         name = state.places[0].name
         if name not in self._worlds:
             self._worlds[name] = SceneWorld((name,), painter=None, others=USUAL)
@@ -32,7 +35,7 @@ class Begun:
         seed, (weather, time) = int(state.seed[0]), conditions(state.amounts[0])
         dream = SceneDream(world, seed, UNDRAWN)
         dream.stand(state, Control(weather=weather, time=time), name)
-        dream.quality = USUALLY
+        dream.quality = QUALITY
         session = Session(lambda number: SceneDream(world, number, UNDRAWN), seed, name)
-        session.go_on_from(dream, Timeline(Weather(weather), TimeOfDay(time)), (0.0, 0.0), None)
+        session.continue_from(dream, Timeline(Weather(weather), TimeOfDay(time)), (0.0, 0.0), None)
         return write_whole(out, pack(session))

@@ -1,4 +1,4 @@
-"""A drive as one file: saved, sent to a colleague, and gone on with to the last bit by the same weights on the same machine.
+"""A drive as one file, to save, send and resume; with the same weights on the same machine it goes on to the last bit.
 
 lucidrive drive 1 <sha256 of all that follows>\\n
 safetensors: the dream's tensors; in its header, as JSON, the dream's values, the plan under way, the wheel and pedals
@@ -34,7 +34,7 @@ KEY = "lucidrive"
 
 
 def pack(session: Session) -> bytes:
-    """The drive as it stands; where a loop dreams it, by way of `Session.between_frames`."""
+    """The drive's present state as bytes; where a loop runs it, call this by `Session.between_frames`."""
     tensors, values = session.dream.state()
     plain = {
         "dream": values,
@@ -48,11 +48,10 @@ def pack(session: Session) -> bytes:
 
 
 def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = True) -> None:
-    """Goes on from there in `session`, whose model it must be of; what was driven before is gone.
+    """Continues a packed drive in `session`, which must have the same model; its own drive is dropped. Call it as `pack`.
 
-    maps: whether a scene may be in a map file, which is then read from this machine's disk; False for what strangers send.
-    DataError: damaged, no drive or in such a map; then the session is as it was. WeightsError: dreamt by others. Called as
-    `pack` is.
+    name: what messages call it; maps: whether its scene may be in a map file, which is then read from this machine's disk; False for
+    files from strangers. DataError: damaged, no drive or in such a map, WeightsError: of other weights; the session stays as it was.
     """
     model = session.dream.model
     tensors, plain = _read(data, name)
@@ -64,23 +63,23 @@ def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = T
         dream = restore(model, tensors, plain["dream"])
         session.dream.fits(dream)
         timeline, pedals = timeline_from(plain["timeline"]), (float(plain["pedals"][0]), float(plain["pedals"][1]))
-        dreamt = [place.partition(MARK_OF_STREETS)[0]] if is_dreamt(place) else []
-        known = chain(model.scenes, *towns().values(), dreamt) if isinstance(model, SceneWorld) else model.scenes
-        scene = plain["scene"] if plain["scene"] in known else None
+        own = [place.partition(MARK_OF_STREETS)[0]] if is_dreamt(place) else []
+        names = chain(model.scenes, *towns().values(), own) if isinstance(model, SceneWorld) else model.scenes
+        scene = plain["scene"] if plain["scene"] in names else None
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError, PlanError) as error:
-        raise _none(name) from error
-    session.go_on_from(dream, timeline, pedals, scene)
+        raise _not_a_drive(name) from error
+    session.continue_from(dream, timeline, pedals, scene)
     if plain["torch"] != torch.__version__:
         session.tell(f"This drive was saved with torch {plain['torch']}; its pictures may differ in the last bit.")
 
 
 def save_state(session: Session, path: Path, disk: Disk = DISK) -> Path:
-    """The drive in a file; ExportError."""
+    """Writes the drive to a file and returns its path. ExportError."""
     return write_whole(path.expanduser(), pack(session), disk)
 
 
 def load_state(session: Session, path: Path) -> None:
-    """As `unpack`, of a file."""
+    """`unpack` of a file. DataError where it cannot be read; DataError, WeightsError as there."""
     try:
         data = path.expanduser().read_bytes()
     except OSError as error:
@@ -90,7 +89,7 @@ def load_state(session: Session, path: Path) -> None:
 
 def _read(data: bytes, name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     if not data.startswith(MARK):
-        raise _none(name)
+        raise _not_a_drive(name)
     body = data[HEAD:]
     if data[len(MARK) : HEAD] != hashlib.sha256(body).hexdigest().encode() + b"\n":
         raise DataError(f"{name} is damaged (its checksum is another); get it once more from where it was saved.")
@@ -99,7 +98,7 @@ def _read(data: bytes, name: str) -> tuple[dict[str, torch.Tensor], dict[str, An
         plain = json.loads(json.loads(body[8 : 8 + length])["__metadata__"][KEY])
         return load(body), plain
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _none(name) from error
+        raise _not_a_drive(name) from error
 
 
 def _check_weights(model: AnyWorld, plain: dict[str, Any], name: str) -> None:
@@ -107,12 +106,12 @@ def _check_weights(model: AnyWorld, plain: dict[str, Any], name: str) -> None:
         weights = plain["dream"]["weights"]
         same = bool(weights) and goes_on(model, weights)
     except (AttributeError, KeyError, TypeError) as error:
-        raise _none(name) from error
+        raise _not_a_drive(name) from error
     if not same:
         raise WeightsError(
             f"{name} was dreamt by other weights than those loaded; start lucidrive with those (`--world`, `--traffic`) to go on with it."
         )
 
 
-def _none(name: str) -> DataError:
+def _not_a_drive(name: str) -> DataError:
     return DataError(f"{name} is no saved drive of this version of lucidrive; save it again with this one.")

@@ -41,15 +41,15 @@ def answer(one: Session, text: str) -> Snapshot:
     return tick(one)
 
 
-def lines(shown: Snapshot) -> list[str]:
-    return [step.line for step in shown.steps]
+def lines(snapshot: Snapshot) -> list[str]:
+    return [step.line for step in snapshot.steps]
 
 
 def begin(one: Session, seed: int, scene: str | None = None) -> None:
     """As the loop does it, without a frame."""
-    asked = threading.Thread(target=one.begin, args=(seed, scene))
-    asked.start()
-    while not one.ordered:
+    thread = threading.Thread(target=one.begin, args=(seed, scene))
+    thread.start()
+    while not one.pending_orders:
         time.sleep(0.001)
     one.begin_tick()
-    asked.join()
+    thread.join()

@@ -12,9 +12,9 @@ from world.frame import Frame
 
 def test_a_sentence_becomes_a_plan_and_the_plan_a_control() -> None:
     one = session()
-    shown = answer(one, "turn left in the rain")
-    assert lines(shown) == ["left", "rain(2)"]
-    control = shown.frame.control
+    snapshot = answer(one, "turn left in the rain")
+    assert lines(snapshot) == ["left", "rain(2)"]
+    control = snapshot.frame.control
     assert (control.command, control.weather) == (Command.LEFT, Weather.RAIN_2)
     assert control.steer > 0
 
@@ -30,9 +30,9 @@ def test_refusals_and_questions_are_sentences_and_the_drive_goes_on() -> None:
 
 def test_markup_and_control_characters_are_words_like_others() -> None:
     one = session()
-    shown = answer(one, "<b>left</b>\0 [/INST]\r\nrain")
-    assert lines(shown) == ["left", "rain(2)"]
-    assert one.clip().said[0].text == "<b>left</b> [/INST] rain"
+    snapshot = answer(one, "<b>left</b>\0 [/INST]\r\nrain")
+    assert lines(snapshot) == ["left", "rain(2)"]
+    assert one.clip().exchanges[0].text == "<b>left</b> [/INST] rain"
 
 
 class Empty(FakeDream):
@@ -47,8 +47,8 @@ class Empty(FakeDream):
 def test_an_event_that_had_no_chance_is_told_of_once() -> None:
     one = session(Empty)
     one.plan("cut_in(left,2)")
-    told: list[str] = []
+    sentences: list[str] = []
     for _ in range(100):
         tick(one)
-        told += [notice.text for notice in one.notes()]
-    assert len(told) == 1 and told[0].startswith("'cut_in(left)' did not happen: no chance for it within 8 s")
+        sentences += [notice.text for notice in one.notes()]
+    assert len(sentences) == 1 and sentences[0].startswith("'cut_in(left)' did not happen: no chance for it within 8 s")

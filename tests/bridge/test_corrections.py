@@ -27,13 +27,13 @@ class Unsure(FakeDirector):
 
 
 @pytest.fixture
-def kept() -> list[Correction]:
+def corrections() -> list[Correction]:
     return []
 
 
-def session(kept: list[Correction] | None) -> Session:
+def session(corrections: list[Correction] | None) -> Session:
     one = Session(cast(Any, lambda seed: FakeDream(seed=seed)))
-    one.remember = None if kept is None else kept.append
+    one.remember = None if corrections is None else corrections.append
     return one
 
 
@@ -50,16 +50,16 @@ def tick(one: Session) -> Any:
     return one.snapshot().steps
 
 
-def test_an_unsure_plan_is_asked_about_and_the_chosen_one_is_played_and_kept(kept: list[Correction]) -> None:
-    one = session(kept)
+def test_an_unsure_plan_is_asked_about_and_the_chosen_one_is_played_and_kept(corrections: list[Correction]) -> None:
+    one = session(corrections)
     assert hear(one, "left or so", Unsure()) == []
     (note,) = one.notes()
     assert (note.kind, note.choices) == ("question", ("left", "stop"))
     one.choose("stop")
     assert [step.line for step in tick(one)] == ["stop"]
-    assert [(c.text, c.plan) for c in kept] == [("left or so", "stop")]
-    assert "weather=" in kept[0].context
-    assert one.clip().said[-1].text == "left or so"
+    assert [(c.text, c.plan) for c in corrections] == [("left or so", "stop")]
+    assert "weather=" in corrections[0].context
+    assert one.clip().exchanges[-1].text == "left or so"
 
 
 def test_where_nobody_is_there_to_be_asked_the_best_plan_is_played() -> None:
@@ -68,8 +68,8 @@ def test_where_nobody_is_there_to_be_asked_the_best_plan_is_played() -> None:
     assert one.notes() == []
 
 
-def test_what_is_said_after_a_wrong_plan_is_its_meaning(kept: list[Correction]) -> None:
-    one = session(kept)
+def test_what_is_said_after_a_wrong_plan_is_its_meaning(corrections: list[Correction]) -> None:
+    one = session(corrections)
     with pytest.raises(SessionError):
         one.wrong()
     hear(one, "night", FakeDirector())
@@ -78,15 +78,15 @@ def test_what_is_said_after_a_wrong_plan_is_its_meaning(kept: list[Correction]) 
     hear(one, "fly", FakeDirector())  # a refusal is no meaning
     hear(one, "left", FakeDirector())
     hear(one, "right", FakeDirector())
-    assert [(c.text, c.plan) for c in kept] == [("night", "left")]
+    assert [(c.text, c.plan) for c in corrections] == [("night", "left")]
 
 
-def test_a_refusal_can_be_what_was_meant(kept: list[Correction]) -> None:
-    one = session(kept)
+def test_a_refusal_can_be_what_was_meant(corrections: list[Correction]) -> None:
+    one = session(corrections)
     hear(one, "left", Unsure())
     one.choose("refuse(offtopic)")
     tick(one)
-    assert kept[0].plan == "refuse(offtopic)"
+    assert corrections[0].plan == "refuse(offtopic)"
     assert [note.kind for note in one.notes()] == ["question", "refusal"]
 
 

@@ -35,9 +35,9 @@ def host(model: SceneWorld) -> Iterator[Session]:
 def tick(host: Session, guest: Guest | None, times: int = 1) -> None:
     """As the loop does it."""
     for _ in range(times):
-        begun = [one for one in (host, guest) if one is not None and one.begin_tick()]
-        assert begun in ([], [host])
-        step(begun, step_all)
+        due = [one for one in (host, guest) if one is not None and one.begin_tick()]
+        assert due in ([], [host])
+        step(due, step_all)
 
 
 def scene(one: Session) -> SceneDream:
@@ -174,17 +174,17 @@ def test_a_saved_drive_has_the_guests_car_among_the_traffic(host: Session, model
 def test_the_way_back_leads_round_what_two_drove(host: Session, tmp_path: Path) -> None:
     history = History(host, tmp_path, lambda text: None)
 
-    def seen(guest: Guest | None, times: int) -> None:
+    def watch(guest: Guest | None, times: int) -> None:
         for _ in range(times):
             tick(host, guest)
-            history.see()
+            history.update()
 
-    history.see()
-    seen(None, 4)
+    history.update()
+    watch(None, 4)
     guest = Guest(host)
-    seen(guest, 4)
+    watch(guest, 4)
     guest.leave()
-    seen(None, 4)
+    watch(None, 4)
     for index in (2, 11):
         history.rewind(other := host.fork(), index)
         assert other.frame.index == index
@@ -209,5 +209,5 @@ def test_both_are_told_once_when_the_two_cars_touch(host: Session) -> None:
     host.press(frozenset({"down"}))
     guest.press(frozenset({"up"}))
     tick(host, guest, 15)
-    told = [notice.text for one in (host, guest) for notice in one.notes() if "touched" in notice.text]
-    assert told == ["The two cars touched: yours and your guest's.", "The two cars touched: yours and the host's."]
+    sentences = [notice.text for one in (host, guest) for notice in one.notes() if "touched" in notice.text]
+    assert sentences == ["The two cars touched: yours and your guest's.", "The two cars touched: yours and the host's."]

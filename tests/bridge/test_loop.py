@@ -12,7 +12,7 @@ import pytest
 
 from brain.plan import parse_line
 from bridge.errors import DataError, SessionError
-from bridge.loop import Loop, Pulse, Thinking, drive_headless
+from bridge.loop import FrameMeter, Loop, Thinking, drive_headless
 from bridge.stepper import step
 from tests.bridge.sessions import Fragile, session
 from tests.fakes import FakeDirector, FakeDream, FakeReply
@@ -112,9 +112,9 @@ def test_sessions_are_read_in_turn() -> None:
         assert thinking._take_up([one, two])
         while thinking.busy:
             thinking._one_pass()
-        heard = [said.line for each in (one, two) for said in each.clip().said]
-        assert expected in str(heard)
-        assert len(heard) == ("left", "rain", "right", "night").index(expected) + 1
+        lines_read = [exchange.line for each in (one, two) for exchange in each.clip().exchanges]
+        assert expected in str(lines_read)
+        assert len(lines_read) == ("left", "rain", "right", "night").index(expected) + 1
 
 
 def test_a_sentence_of_a_drive_that_ended_is_dropped() -> None:
@@ -126,7 +126,7 @@ def test_a_sentence_of_a_drive_that_ended_is_dropped() -> None:
     thinking.forget(one)
     thinking.go_on([two], clock.now + 10)
     assert not thinking.busy
-    assert one.clip().said == two.clip().said == ()
+    assert one.clip().exchanges == two.clip().exchanges == ()
 
 
 class Clock:
@@ -181,8 +181,8 @@ def test_a_machine_that_is_always_late_still_thinks() -> None:
 def test_the_loop_keeps_ten_ticks_a_second_for_two_sessions() -> None:
     loop = Loop(FakeDirector())
     one, two = session(seed=1), session(seed=2)
-    seen = threading.Event()
-    loop.add(one, seen.set)
+    changed = threading.Event()
+    loop.add(one, changed.set)
     loop.add(two)
     loop.start()
     try:
@@ -196,24 +196,24 @@ def test_the_loop_keeps_ten_ticks_a_second_for_two_sessions() -> None:
         time.sleep(0.3)
     finally:
         loop.stop()
-    assert seen.is_set()
+    assert changed.is_set()
     assert two.snapshot().frame.index == stood
     assert 8 <= stood <= 20
     assert one.snapshot().seed == 5
-    assert loop.pulse.rhythm(False).frames + loop.pulse.rhythm(True).frames > 8
+    assert loop.meter.stats(False).frames + loop.meter.stats(True).frames > 8
 
 
-def test_pulse_measures_gaps() -> None:
+def test_a_meter_measures_gaps() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
+    meter = FrameMeter(clock)
     for _ in range(100):
         clock.now += 0.1
-        pulse.beat(False)
+        meter.count(False)
     clock.now += 0.3
-    pulse.beat(True)
-    assert pulse.rhythm(False).gap_p99 == pytest.approx(0.1)
-    assert pulse.rhythm(False).fps == pytest.approx(10)
-    assert pulse.rhythm(True).gap_p50 == pytest.approx(0.3)
+    meter.count(True)
+    assert meter.stats(False).gap_p99 == pytest.approx(0.1)
+    assert meter.stats(False).fps == pytest.approx(10)
+    assert meter.stats(True).gap_p50 == pytest.approx(0.3)
 
 
 def test_a_headless_drive_is_deterministic_and_whole() -> None:
@@ -221,7 +221,7 @@ def test_a_headless_drive_is_deterministic_and_whole() -> None:
         one = session(seed=4)
         one.say("turn left, then rain")
         clip = drive_headless(one, 70, FakeDirector())
-        assert clip.said[0].line == "left;rain(2)"
+        assert clip.exchanges[0].line == "left;rain(2)"
         assert len(clip.moments) == 700
         return [moment.frame.image for moment in clip.moments[:100]]
 
@@ -242,34 +242,34 @@ def test_the_stepper_leaves_out_who_could_not_go_on() -> None:
     assert bad.snapshot().paused and bad.frame.index == 4
 
 
-def asked(loop: Loop, text: str, wait: float = 5.0) -> list[Any]:
+def ask(loop: Loop, text: str, wait: float = 5.0) -> list[Any]:
     """What the loop says of a text, asked from another thread while the loop ticks."""
-    found: list[Any] = []
+    results: list[Any] = []
 
     def ask() -> None:
         try:
-            found.append(loop.ask(text, wait))
+            results.append(loop.ask(text, wait))
         except SessionError as error:
-            found.append(str(error))
+            results.append(str(error))
 
     asking = threading.Thread(target=ask)
     asking.start()
     while asking.is_alive():
         loop.tick(time.perf_counter() + 0.02)
-    return found
+    return results
 
 
 def test_a_text_of_no_drive_is_read_in_its_turn() -> None:
     loop, one = Loop(FakeDirector()), session()
     loop.add(one)
     one.say("left")
-    assert asked(loop, "rain at night") == [parse_line("rain(2);night")]
+    assert ask(loop, "rain at night") == [parse_line("rain(2);night")]
     assert [step.line for step in one.snapshot().steps] == ["left"] and not loop.thinking.busy
 
 
 def test_a_text_that_cannot_be_read_is_a_sentence() -> None:
-    assert "failed" in asked(Loop(Broken()), "rain")[0]
-    assert "No language model" in asked(Loop(None), "rain")[0]
+    assert "failed" in ask(Loop(Broken()), "rain")[0]
+    assert "No language model" in ask(Loop(None), "rain")[0]
 
 
 def test_a_text_that_is_not_read_in_time_is_given_up() -> None:
@@ -279,6 +279,6 @@ def test_a_text_that_is_not_read_in_time_is_given_up() -> None:
                 yield
 
     loop = Loop(Slow())
-    assert "in time" in asked(loop, "rain", 0.1)[0]
+    assert "in time" in ask(loop, "rain", 0.1)[0]
     loop.tick(time.perf_counter() + 0.02)
     assert not loop.thinking.busy

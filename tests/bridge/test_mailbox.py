@@ -20,26 +20,26 @@ from world.frame import Frame
 def test_what_is_said_while_a_new_drive_is_under_way_is_the_new_drives() -> None:
     one = session()
     one.say("rain")
-    asked = threading.Thread(target=one.begin, args=(1, "old_town"))
-    asked.start()
-    while not one.ordered:
+    thread = threading.Thread(target=one.begin, args=(1, "old_town"))
+    thread.start()
+    while not one.pending_orders:
         time.sleep(0.001)
     one.say("turn left")
     assert one.sentence() is None
     tick(one)
-    asked.join()
+    thread.join()
     Thinking(FakeDirector()).finish(one)
-    shown = tick(one)
-    assert lines(shown) == ["left"]
-    assert shown.frame.control.weather == Weather.CLEAR
+    snapshot = tick(one)
+    assert lines(snapshot) == ["left"]
+    assert snapshot.frame.control.weather == Weather.CLEAR
 
 
 def test_a_reset_that_fails_keeps_what_was_said() -> None:
     class Nowhere(FakeDream):
-        def start(self, *given: Any, **named: Any) -> Frame:
+        def start(self, *args: Any, **kwargs: Any) -> Frame:
             if self.seed == 1:
                 raise DataError("There is no such place; choose another.")
-            return super().start(*given, **named)
+            return super().start(*args, **kwargs)
 
     one = session(Nowhere)
     one.say("turn left")
@@ -51,12 +51,12 @@ def test_a_reset_that_fails_keeps_what_was_said() -> None:
         except DataError as error:
             failed.append(error)
 
-    asked = threading.Thread(target=ask)
-    asked.start()
-    while not one.ordered:
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while not one.pending_orders:
         time.sleep(0.001)
     one.begin_tick()
-    asked.join()
+    thread.join()
     assert failed
     Thinking(FakeDirector()).finish(one)
     assert lines(tick(one)) == ["left"]
@@ -69,7 +69,7 @@ def test_a_reset_drive_goes_on_unless_paused_meanwhile() -> None:
     assert not one.snapshot().paused
     waiting = threading.Thread(target=one.begin, args=(2,))
     waiting.start()
-    while not one.ordered:
+    while not one.pending_orders:
         time.sleep(0.001)
     one.pause(True)
     one.begin_tick()
@@ -98,10 +98,10 @@ def test_a_flood_of_buttons_and_keys_is_bounded() -> None:
         with pytest.raises(SessionError):
             for _ in range(100):
                 one.plan("rain(1);left;faster")
-        shown = tick(one)
+        snapshot = tick(one)
     assert time.perf_counter() - began < 3
-    assert len(shown.steps) < 64
-    assert shown.frame.index == 30
+    assert len(snapshot.steps) < 64
+    assert snapshot.frame.index == 30
 
 
 def test_too_many_sentences_are_refused() -> None:
@@ -135,5 +135,5 @@ def test_a_drive_that_nobody_watches_stands_still() -> None:
     one.watch(True)
     assert tick(one, 5).frame.index == 3  # a person's own pause outlasts it
     one.pause(False)
-    shown = tick(one, 2)
-    assert shown.frame.index == 5 and len(shown.steps) == 1
+    snapshot = tick(one, 2)
+    assert snapshot.frame.index == 5 and len(snapshot.steps) == 1

@@ -30,24 +30,24 @@ def test_keys_win_at_once_and_hand_back_on_release() -> None:
     one.plan("right")
     assert tick(one).frame.control.steer < 0
     one.press(frozenset({"left", "down", "escape"}))
-    shown = tick(one)
-    assert shown.by_keys
-    assert shown.frame.control.steer > 0
-    assert shown.frame.control.accel < 0
+    snapshot = tick(one)
+    assert snapshot.by_keys
+    assert snapshot.frame.control.steer > 0
+    assert snapshot.frame.control.accel < 0
     steers = [tick(one).frame.control.steer for _ in range(6)]
     assert steers == sorted(steers)
     assert max(abs(b - a) for a, b in pairwise(steers)) < 0.3
     one.press(frozenset())
-    shown = tick(one)
-    assert not shown.by_keys
-    assert shown.frame.control.steer < 0
+    snapshot = tick(one)
+    assert not snapshot.by_keys
+    assert snapshot.frame.control.steer < 0
 
 
 def test_a_dream_that_falls_apart_pauses_with_a_sentence_and_can_be_reset() -> None:
     one = session(Fragile)
-    shown = tick(one, 10)
-    assert shown.paused
-    assert shown.frame.index == 4
+    snapshot = tick(one, 10)
+    assert snapshot.paused
+    assert snapshot.frame.index == 4
     assert "fell apart" in one.notes()[0].text
     begin(one, 1)
     assert tick(one, 10).frame.index == 10
@@ -59,9 +59,9 @@ def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
     one.say("turn left")
     assert one.sentence() is not None
     begin(one, 7, "old_town")
-    shown = one.snapshot()
-    assert (shown.seed, shown.scene, shown.frame.index, shown.thinking) == (7, "old_town", 0, False)
-    one.heard(cast(Any, FakeReply(None, "left")))
+    snapshot = one.snapshot()
+    assert (snapshot.seed, snapshot.scene, snapshot.frame.index, snapshot.thinking) == (7, "old_town", 0, False)
+    one.on_reply(cast(Any, FakeReply(None, "left")))
     assert tick(one).steps == ()
 
 

@@ -72,7 +72,7 @@ def test_kinds_of_one_name_mean_the_same_in_both_languages() -> None:
     for row in ROWS:
         kind, _, name = row.kind.partition(".")
         plans[("a step", name) if kind in NAMED else (row.kind, "")].add(row.plan)
-    assert {which: found for which, found in plans.items() if len(found) > 1} == {}
+    assert {which: result for which, result in plans.items() if len(result) > 1} == {}
     steps = {name: plan for (_, name), (plan,) in plans.items() if name}
     for name, plan in steps.items():
         utterance = parse_line(plan.format(**VALUES))

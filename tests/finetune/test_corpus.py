@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_corpus() -> None:
 
 
 def test_held_out_texts_share_no_template_with_training(cases: list[Case], held_out: list[Case]) -> None:
-    """By their phrases and joints alone nearly all are apart; the rest, built alike from other words, are taken out."""
+    """Split phrases and connectives keep nearly all apart; `apart` removes the rest, whose templates coincide."""
     kept = apart(held_out, cases)
     assert len(kept) > 0.97 * len(held_out)
     assert not {template(case.text) for case in kept} & {template(case.text) for case in cases}

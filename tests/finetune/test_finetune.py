@@ -149,9 +149,9 @@ def test_a_sweep_tries_each_setting_and_every_trial_learns() -> None:
         local = tiny_model()
         model = get_peft_model(local.model, LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"))
         examples = [example(local.tokenizer, case) for case in corpus(64)]
-        found = trial(model, config, Batches(examples, config.batch, 0), examples[:16], steps)
-        losses.append(found.loss)
-        assert found.parameters > 0 and 0 <= found.exact <= 1
+        result = trial(model, config, Batches(examples, config.batch, 0), examples[:16], steps)
+        losses.append(result.loss)
+        assert result.parameters > 0 and 0 <= result.exact <= 1
     assert losses[1] < 0.9 * losses[0]
 
 

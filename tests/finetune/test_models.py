@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen3Co
 from brain.director import Director
 from brain.plan import parse_line, print_line
 from brain.prompt import prompt_tokens
-from finetune.train import FinetuneConfig, adapted, finetune
+from finetune.train import FinetuneConfig, finetune, lora_model
 from tests.brain.tiny_brain import tiny_tokenizer
 
 THINKS = (
@@ -80,7 +80,7 @@ def test_qlora_takes_a_real_step_on_a_base_in_four_bits(tmp_path: Path, monkeypa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     base = saved(tmp_path / "tiny-llama", LlamaForCausalLM, LlamaConfig)
     config = FinetuneConfig(cases=64, validation=8, rank=4, method="qlora", rate=1e-2, minutes=0.03)
-    layer = adapted(base, config).base_model.model.model.layers[0].self_attn.q_proj
+    layer = lora_model(base, config).base_model.model.model.layers[0].self_attn.q_proj
     assert layer.base_layer.weight.dtype == torch.uint8 and layer.base_layer.weight.quant_type == "nf4"
     adapter = finetune(base, None, tmp_path / "run", config=config)
     weights = load_file(adapter / "adapter_model.safetensors")

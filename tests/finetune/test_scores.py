@@ -9,9 +9,9 @@ import pytest
 from brain.director import Reply
 from brain.plan import parse_line, print_line
 from brain.prompt import prompt_tokens
-from finetune.baselines import SHOTS, TOLD, PromptedModel
+from finetune.baselines import INSTRUCTION, SHOTS, PromptedModel
 from finetune.cases import BENCHMARK, Case, read_tsv
-from finetune.evaluate import Suite, by_keywords, measured
+from finetune.evaluate import Suite, by_keywords, scores_of
 from finetune.report import AIMS, markdown, table
 from finetune.scores import compare, refusals, slot_f1, whole_sets
 from tests.brain.tiny_brain import tiny_director, tiny_tokenizer
@@ -61,7 +61,7 @@ def test_pairs_are_two_of_one_language_that_mean_different_things(tests: Suite) 
 
 def test_a_perfect_model_has_every_score_at_one(tests: Suite) -> None:
     notes: list[float] = []
-    result = measured(Fake(key(tests)), tests, lambda done, what: notes.append(done))
+    result = scores_of(Fake(key(tests)), tests, lambda done, what: notes.append(done))
     for part in ("held_out", "hand_written"):
         score = result[part]
         assert score["exact"] == score["valid"] == score["slot_f1"] == 1.0 and score["wrong"] == []
@@ -76,7 +76,7 @@ def test_one_paraphrase_of_five_wrong_is_a_set_lost(tests: Suite) -> None:
     lines = key(tests)
     for index in (0, 1, 5):  # two sets
         lines[f"|{tests.paraphrases[index].text}"] = "dusk;dawn"
-    score = measured(Fake(lines), tests, lambda done, what: None)["paraphrases"]
+    score = scores_of(Fake(lines), tests, lambda done, what: None)["paraphrases"]
     assert score["all_right"] == pytest.approx(1 - 2 / score["sets"])
     assert score["exact"] == pytest.approx(1 - 3 / len(tests.paraphrases))
     assert score["all_right_by"]["zh"] == 1.0 > score["all_right_by"]["en"]
@@ -119,7 +119,7 @@ def test_what_does_not_parse_is_neither_valid_nor_right() -> None:
 
 
 def test_every_answerer_has_rows_in_the_table(tests: Suite) -> None:
-    fake = measured(Fake({}, "refuse(offtopic)"), tests, lambda done, what: None)
+    fake = scores_of(Fake({}, "refuse(offtopic)"), tests, lambda done, what: None)
     rows = table({"brain": fake, "keyword_rules": by_keywords(tests)})
     names = [name for name, _ in rows]
     assert any("keyword rules: slot F1" in name for name in names)
@@ -128,7 +128,7 @@ def test_every_answerer_has_rows_in_the_table(tests: Suite) -> None:
 
 
 def test_the_readme_has_every_score_beside_its_baselines(tests: Suite) -> None:
-    perfect, stubborn = measured(Fake(key(tests)), tests, lambda *_: None), by_keywords(tests)
+    perfect, stubborn = scores_of(Fake(key(tests)), tests, lambda *_: None), by_keywords(tests)
     written = markdown({"brain": perfect, "keyword_rules": stubborn, "start": {"seconds": 1.5}}).splitlines()
     assert written[0] == "| what | the brain | keyword rules | aimed at |"
     rows = {row.split(" | ")[0].strip("| "): row.split(" | ") for row in written if row.startswith("| ")}
@@ -148,7 +148,7 @@ def test_a_prompted_base_model_speaks_the_language_too() -> None:
 
 def test_shots_are_turns_before_the_question() -> None:
     tokenizer = tiny_tokenizer()
-    written = tokenizer.decode(prompt_tokens(tokenizer, "stop", "speed=30", TOLD, SHOTS[:1]))
+    written = tokenizer.decode(prompt_tokens(tokenizer, "stop", "speed=30", INSTRUCTION, SHOTS[:1]))
     assert written.endswith("<user>turn left here<end><assistant>left<end><user>speed=30\nstop<end><assistant>")
     assert prompt_tokens(tokenizer, "stop", "") == prompt_tokens(tokenizer, "stop", "", shots=())
 

@@ -79,3 +79,8 @@ async def ask(
 
     await asyncio.wait_for(app(scope, receive, send), seconds)
     return answer
+
+
+def asked(app: Any, path: str | bytes, *args: Any, **kwargs: Any) -> Answer:
+    """The answer to a request, waited for."""
+    return asyncio.run(ask(app, path, *args, **kwargs))

@@ -39,11 +39,11 @@ class Patient(LocalWorker):
         super().__init__(order.request)
         self.stop, self.gate = stop, gate
 
-    def take(self) -> Any:
+    def collect(self) -> Any:
         while not self.gate.wait(0.02):
             if self.stop.is_set():
                 raise Stopped("called off")
-        return super().take()
+        return super().collect()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from bridge.errors import DataError, SessionError
-from bridge.factory.export.clips import Kept
+from bridge.factory.export.clips import StoredClip
 from bridge.factory.orders import ClipSpec, Order, is_line
 from bridge.factory.pool import LocalWorker
 from tests.bridge.factory.tiny_factory import sums
@@ -46,7 +46,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     queue.close()
 
 
-def clip(gallery: Gallery, number: int) -> Kept:
+def clip(gallery: Gallery, number: int) -> StoredClip:
     return [*gallery.queue.clips(number, True), *gallery.queue.clips(number, False)][0]
 
 

@@ -131,12 +131,12 @@ def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monk
 def test_the_pace_of_more_dreams_is_reckoned_from_fewer() -> None:
     timer = TickTimer()
     assert timer.expected(3) == 0
-    timer.took(1, 0.04)
+    timer.record(1, 0.04)
     assert timer.expected(2) == pytest.approx(0.06)
-    timer.took(2, 0.05)
+    timer.record(2, 0.05)
     assert (timer.expected(2), timer.expected(4)) == (pytest.approx(0.05), pytest.approx(0.09))
     for _ in range(200):
-        timer.took(2, 0.07)
+        timer.record(2, 0.07)
     assert timer.expected(2) == pytest.approx(0.07)
 
 
@@ -146,11 +146,11 @@ def test_every_dream_holds_a_lease_and_gives_it_back(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path / "world"))
     dreamer = LiveDreamer(model, Loop(FakeDirector()), ledger=ledger, dream_size=60)
     drive = dreamer.open(lambda: None)
-    assert [(held.owner, held.size, held.committed) for held in ledger.held()] == [("a dream", 60, True)]
+    assert [(held.owner, held.size, held.committed) for held in ledger.leases()] == [("a dream", 60, True)]
     with pytest.raises(NoRoomError, match="no room for a dream"):
         dreamer.open(lambda: None)
     drive.close()
-    assert ledger.held() == ()
+    assert ledger.leases() == ()
     dreamer.open(lambda: None).close()  # the refused one holds nothing
     dreamer.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.errors import DataError
 from tests.ui.fake_page import FakeDreamer
-from tests.ui.test_stream import tab
+from tests.ui.tabs import tab
 from tests.world.dynamics.test_route_ahead import LEFT, along_the_high_street
 from ui.live import LiveDreamer
 from ui.road_map import Around, LaneLines, around, streets_of

@@ -3,65 +3,26 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import astuple, replace
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
-from brain.plan import Plan, parse_line
 from tests.conftest import serving, wait_until
-from tests.fakes import FakeDream
 from tests.ui.fake_page import FakeDreamer
-from ui import messages, words
+from tests.ui.tabs import tab
+from tests.ui.test_messages import BAD
+from ui import messages
 from ui.app import ServeError, bind, serve
 from ui.origin import host_allowed, origin_allowed
-from world.controls import Control
-from world.errors import LucidriveError
-from world.render.camera import HIGHEST, LOWEST, Pose, Rig
-
-
-class Tab:
-    """A page's side of the socket."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.patience = time.monotonic() + 30
-
-    def send(self, **message: Any) -> None:
-        self.socket.send(json.dumps(message))
-
-    def next(self, kind: str, seconds: float = 5.0, receipts: bool = True) -> Any:
-        """The next message of a kind: hello, state, note, clip (a dict) or picture (bytes)."""
-        end = time.monotonic() + seconds
-        while True:
-            assert time.monotonic() < self.patience, f"no {kind} that would do"
-            data = self.socket.recv(timeout=max(0.01, end - time.monotonic()))
-            if isinstance(data, bytes):
-                if receipts:
-                    self.send(type="seen", index=messages.HEADER.unpack_from(data)[0])
-                if kind == "picture":
-                    return data
-            elif json.loads(data)["type"] == kind:
-                return json.loads(data)
-
-
-@contextmanager
-def tab(page: str, path: str = "/dream", origin: str | None = None) -> Iterator[Tab]:
-    with connect(page.replace("http", "ws") + path, origin=origin or page, open_timeout=20) as socket:  # type: ignore[arg-type]
-        yield Tab(socket)
+from world.render.camera import HIGHEST, Pose, Rig
 
 
 def test_a_tab_is_greeted_then_sees_the_dream(page: str) -> None:
@@ -72,36 +33,6 @@ def test_a_tab_is_greeted_then_sees_the_dream(page: str) -> None:
     assert messages.HEADER.unpack_from(second)[0] > messages.HEADER.unpack_from(first)[0]
     image = Image.open(io.BytesIO(second[messages.HEADER.size :]))
     assert image.format == "JPEG" and image.size == (128, 72)
-
-
-def test_a_picture_carries_its_figures() -> None:
-    dream = FakeDream()
-    dream.start()
-    frame = dream.step(Control(steer=0.5, accel=float("nan"), command=2))
-    index, speed, steer, accel, command, flags, branch, seen, junction, yaw, target, *read = (
-        messages.HEADER.unpack_from(messages.encode_picture(frame, True, 2, 12.5))
-    )
-    assert (branch, target, read) == (2, 12.5, [0, 255, 1, 255, 0])
-    assert yaw == pytest.approx(frame.motion.yaw_rate)
-    assert (index, steer, accel, command, flags) == (1, 0.5, 0.0, 2, messages.BY_KEYS)
-    assert speed == pytest.approx(frame.motion.speed) == pytest.approx(seen)
-    assert junction == pytest.approx(frame.readout.junction_distance)
-
-
-def test_a_picture_survives_its_jpeg() -> None:
-    frame = FakeDream().start()
-    jpeg = messages.encode_picture(frame, False)[messages.HEADER.size :]
-    seen = np.asarray(Image.open(io.BytesIO(jpeg)), np.float32)
-    assert np.abs(seen - frame.image).mean() < 3
-
-
-def test_a_picture_between_two_frames_travels_behind_the_newer_one() -> None:
-    frame = FakeDream().start()
-    dark = replace(frame, between=np.zeros_like(frame.image))
-    message = messages.encode_picture(dark, False)
-    size = messages.HEADER.unpack_from(message)[-1]
-    assert message[messages.HEADER.size : -size] == messages.encode_picture(frame, False)[messages.HEADER.size :]
-    assert np.asarray(Image.open(io.BytesIO(message[-size:]))).max() < 3
 
 
 def test_a_sentence_becomes_a_plan_in_the_state(page: str) -> None:
@@ -169,76 +100,6 @@ def test_a_flood_of_orders_is_cut_short_and_said(page: str, fake_dreamer: FakeDr
         wait_until(lambda: drive.held == {"up"})
         assert sum(call[0] == "plan" for call in drive.calls) < 200
         assert mine.next("picture")
-
-
-BAD = [
-    "",
-    "{",
-    "[]",
-    "null",
-    "[" * 30_000,
-    '{"type": 3}',
-    '{"type": "say"}',
-    '{"type": "say", "text": "hello", "more": 1}',
-    '{"type": "press", "keys": ["up", "rm -rf"]}',
-    '{"type": "press", "keys": "up"}',
-    '{"type": "press", "keys": [["up"]]}',
-    '{"type": "pause", "on": 1}',
-    '{"type": "begin", "seed": -1, "scene": null}',
-    '{"type": "begin", "seed": true, "scene": null}',
-    '{"type": "begin", "seed": 1e400, "scene": null}',
-    '{"type": "seen", "index": "1"}',
-    '{"type": "plan", "line": "%s"}' % ("rain(2);" * 100),
-    '{"type": "shutdown"}',
-    '{"type": "look_around", "x": 0, "y": 0, "z": 0.4, "yaw": 0, "pitch": 0}',
-    '{"type": "look_around", "x": 0, "y": 0, "z": 121, "yaw": 0, "pitch": 0}',
-    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 7, "pitch": 0}',
-    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": -1.6}',
-    '{"type": "look_around", "x": NaN, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "look_around", "x": 0, "y": -Infinity, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "look_around", "x": 1%s, "y": 0, "z": 2, "yaw": 0, "pitch": 0}' % ("0" * 400),
-    '{"type": "look_around", "x": true, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "look_around", "x": "0", "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 0}',
-    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": 0, "roll": 0}',
-]
-
-
-@pytest.mark.parametrize("text", BAD)
-def test_what_is_no_message_is_one_sentence(text: str) -> None:
-    with pytest.raises(messages.MessageError) as error:
-        messages.parse_message(text)
-    assert str(error.value).endswith((".", "”.")) and "\n" not in str(error.value)
-
-
-@given(st.text() | st.binary().map(lambda b: b.decode("latin-1")))
-def test_no_text_crashes_the_parser(text: str) -> None:
-    with suppress(messages.MessageError):
-        messages.parse_message(text)
-    sentence = json.dumps({"type": "say", "text": text})
-    try:
-        message = messages.parse_message(sentence)
-    except messages.MessageError:
-        return
-    assert message == messages.Say(text)
-
-
-NUMBERS = st.floats() | st.integers() | st.floats(-2.0, 125.0)
-
-
-@given(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS))
-def test_a_camera_is_where_the_page_says_or_nowhere(numbers: tuple[float, ...]) -> None:
-    fields = dict(zip(("x", "y", "z", "yaw", "pitch"), numbers, strict=True))
-    try:
-        message = messages.parse_message(json.dumps({"type": "look_around", **fields}))
-    except LucidriveError as error:
-        assert str(error).endswith(".") and "\n" not in str(error)
-        x, y, z, yaw, pitch = numbers
-        inside = max(abs(x), abs(y)) <= 1e6 and LOWEST <= z <= HIGHEST and abs(yaw) <= 2 * math.pi
-        assert not (inside and abs(pitch) <= math.pi / 2)
-        return
-    assert isinstance(message, messages.LookAround)
-    assert astuple(message.pose) == numbers and LOWEST <= message.pose.z <= HIGHEST
 
 
 def test_of_many_poses_the_newest_is_drawn(
@@ -455,23 +316,3 @@ def test_only_this_machine_and_a_free_port(page: str, fake_dreamer: FakeDreamer)
         bind("127.0.0.1", port)
     with pytest.raises(ServeError, match="0 to 65535"):
         bind("127.0.0.1", 99_999)
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("left", "turn left"),
-        ("rain(3)~10", "heavy rain, for 10 s"),
-        ("ped_cross(right,3)@+5", "person crosses from the right, sudden, in 5 s"),
-        ("hard_brake@junction", "car ahead brakes, at the junction"),
-        ("speed(20)@next", "20 km/h"),
-    ],
-)
-def test_steps_in_words(line: str, said: str) -> None:
-    plan = parse_line(line)
-    assert isinstance(plan, Plan) and words.step_words(plan.steps[0]) == said
-
-
-def test_sky_in_words() -> None:
-    assert [words.weather_words(w) for w in (0, 1, 2, 9, 77)] == ["clear", "light rain", "rain", "heavy fog", ""]
-    assert words.weather_name(6) == "snow" and words.time_words(3) == "night"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.ui.fake_page import FakeDreamer
-from tests.ui.test_stream import tab
+from tests.ui.tabs import tab
 from ui.uploads import frames_of
 from world.data.video import VideoWriter
 from world.errors import DataError

@@ -39,7 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def env(world: Path) -> Iterator[DreamEnv]:
-    director = bridge.envs.Prompted(lambda: cast(Any, FakeDirector()))
+    director = bridge.envs.BrainScriptWriter(lambda: cast(Any, FakeDirector()))
     made = gymnasium.make(DREAM_ID, world=world, seconds=3.0, render_mode="rgb_array", director=director)
     assert isinstance(made.unwrapped, DreamEnv)
     yield made.unwrapped
@@ -64,7 +64,7 @@ def test_gymnasium_finds_it_by_its_full_name(module: str, world: Path) -> None:
         f"import gymnasium; print(gymnasium.make('{module}.envs:{DREAM_ID}', world={str(world)!r}).unwrapped.director)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ("Prompted" in told.stdout) == (module == "bridge")
+    assert ("BrainScriptWriter" in told.stdout) == (module == "bridge")
 
 
 def test_the_same_seed_gives_the_same_drive(env: DreamEnv) -> None:

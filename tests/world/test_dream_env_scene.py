@@ -39,7 +39,7 @@ cameras:
 @pytest.fixture(scope="module")
 def places() -> Iterator[DreamEnv]:
     """Scene worlds, observed as vectors: no picture is drawn."""
-    director = bridge.envs.Prompted(lambda: cast(Any, FakeDirector()))
+    director = bridge.envs.BrainScriptWriter(lambda: cast(Any, FakeDirector()))
     made = DreamEnv(seconds=3.0, observation="vector", director=director)
     yield made
     made.close()

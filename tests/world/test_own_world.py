@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from bridge.errors import SessionError
-from bridge.keyboard import Keyboard, parse_keys, usual
+from bridge.keyboard import Keyboard, default_bindings, parse_keys
 from bridge.session import Session
 from bridge.snapshot import Beginning
 from tests.bridge.sessions import begin
@@ -114,7 +114,12 @@ def test_what_keys_mean(inputs: Inputs, held: str, action: tuple[float, ...]) ->
 
 def test_keys_of_ones_own() -> None:
     keys = parse_keys("left=brake:0.5, up=gas", RACING)
-    assert keys == {"left": ("brake", 0.5), "up": ("gas", 1)} and set(usual(RACING)) == {"left", "right", "up", "down"}
+    assert keys == {"left": ("brake", 0.5), "up": ("gas", 1)} and set(default_bindings(RACING)) == {
+        "left",
+        "right",
+        "up",
+        "down",
+    }
     assert Keyboard(RACING, keys).action(frozenset({"left", "right"})) == (0, 0, 0.5)
     for text in ("jump=gas", "left=wheel", "left", "left=gas:2", "left=gas:fast"):
         with pytest.raises(SessionError):

@@ -118,7 +118,7 @@ def clips(
 def _coverage(order: Order, as_json: bool) -> None:
     from bridge.factory.coverage import HEAD, rows
 
-    cells = order.covered()
+    cells = order.coverage_table()
     if as_json:
         print_json([cell.plain() for cell in cells])
         return
@@ -218,7 +218,7 @@ class _Lines:
 
 def _left(run: Made) -> str:
     """By the jobs settled a second so far."""
-    if not run.settled or run.done == run.jobs:
+    if not run.finished or run.done == run.jobs:
         return "0 s" if run.done == run.jobs else "?"
-    seconds = (run.jobs - run.done) * run.wall / run.settled
+    seconds = (run.jobs - run.done) * run.wall / run.finished
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

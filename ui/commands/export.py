@@ -39,14 +39,14 @@ def clip(
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Drive each accepted clip again as it was and write what any cameras see of it, with all labels."""
-    from bridge.factory.export.labelled import export, wanted
+    from bridge.factory.export.dataset import export, export_spec
     from world.labels.cameras import camera_set
     from world.machine import cores
     from world.render.painter import SHIPPED
 
-    order = wanted(source.expanduser(), to or [], camera_set(cameras), out.expanduser())
+    order = export_spec(source.expanduser(), to or [], camera_set(cameras), out.expanduser())
     with progress("labelling") as report:
-        result = export(order, None if plain else SHIPPED, cores() if workers is None else workers, note=report)
+        result = export(order, None if plain else SHIPPED, cores() if workers is None else workers, on_progress=report)
     if as_json:
         print_json({**result, "out": str(order.out)})
         return

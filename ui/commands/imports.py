@@ -166,10 +166,10 @@ def nuscenes(
     version: Annotated[str | None, typer.Option(help="v1.0-mini or the like, where there are several.")] = None,
 ) -> None:
     """Make places of a nuScenes dataset's maps, and of each scene a drive (.dream) that begins as it does; or lessons of its pictures."""
-    from bridge.recording.from_scene import Begun
+    from bridge.recording.from_scene import SceneSaver
     from bridge.recording.state import SUFFIX
-    from world.nuscenes.bring import first_moment, maps_of, save_places
     from world.nuscenes.captures import check_new, write
+    from world.nuscenes.places import first_moment, maps_of, save_places
     from world.nuscenes.tables import Dataset
 
     if captures is not None:
@@ -179,7 +179,7 @@ def nuscenes(
         tables = Dataset(dataset, version)
         names = scene or sorted(tables.scenes)
         maps = maps_of(tables, names)
-        places, drives = save_places(maps, out), Begun()
+        places, drives = save_places(maps, out), SceneSaver()
         for number, name in enumerate(names):
             drives.save(first_moment(tables, name, maps[name], places[name]), out / f"{name}{SUFFIX}")
             report((number + 1) / len(names) * (0.5 if captures else 1.0), f"{number + 1} of {len(names)} scenes")

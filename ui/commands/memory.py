@@ -45,7 +45,7 @@ def memory(
     from bridge.budget.measure import compare as compared
     from bridge.budget.measure import measure as take
     from bridge.budget.plan import budget, rows
-    from bridge.budget.serving import as_typed, serve_command
+    from bridge.budget.serving import serve_command, shell_line
     from bridge.budget.setup import setup, tier
     from bridge.budget.sizes import parse_size, show_size
 
@@ -75,7 +75,7 @@ def memory(
             f"{plan_setup.world} world, {plan_setup.brain} in {plan_setup.quant}", rows(plan), ("part", "size", "")
         )
         if command := serve_command(plan_setup, room):
-            say(f"With vLLM, the brain keeps to that by: {as_typed(command)}")
+            say(f"With vLLM, the brain keeps to that by: {shell_line(command)}")
         if not plan.fits:
             say(advice(plan_setup, room, lower))
             if lower:

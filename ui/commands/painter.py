@@ -52,7 +52,7 @@ def train(
     from world.train.distributed import DistributedContext
 
     shape = None if config is None else painter_config(config)
-    compute = DistributedContext(device).joined()
+    compute = DistributedContext(device).join_processes()
     if ablate:
         from world.evaluate.painter_inputs import ablate_painter, channel_milliseconds, table
 

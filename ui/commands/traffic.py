@@ -75,7 +75,8 @@ def evaluate(
 ) -> None:
     """Learnt traffic with its guard and without, beside the rules, and beside SUMO where it is installed."""
     from world.dynamics.traffic import FOLDER
-    from world.evaluate.traffic import HEAD, TrafficSizes, evaluate_traffic, table
+    from world.evaluate.traffic import TrafficSizes, evaluate_traffic
+    from world.evaluate.traffic_rows import HEAD, table
 
     sizes = TrafficSizes(drives, seconds, seeds, befalls, events, forks, moments, dreamt)
     with progress("evaluate traffic") as report:

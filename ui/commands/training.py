@@ -319,7 +319,9 @@ def _compute(
 ) -> DistributedContext:
     from world.train.distributed import DistributedContext
 
-    return DistributedContext(device, precision.value, checkpointing, compile, accumulate, step_seconds).joined()
+    return DistributedContext(
+        device, precision.value, checkpointing, compile, accumulate, step_seconds
+    ).join_processes()
 
 
 @contextmanager

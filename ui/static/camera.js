@@ -1,4 +1,4 @@
-// A camera that is not on the car: while a scene stands still, one looks around in it. Drag, wheel, pinch, keys and the small map move it; the server draws what it sees.
+// Looking around: a free camera in a paused scene. Drag, wheel, pinch, keys and the small map move it; the server draws its pictures.
 
 import { relabel } from "./i18n.js";
 import { typing } from "./keys.js";
@@ -47,7 +47,7 @@ export class Camera {
     this.leave();
   }
 
-  /** Whether there is a scene that stands still and is shown. */
+  /** Whether there is a paused scene in view. */
   offer(offered) {
     offered &&= this.car !== null;
     if (!offered) this.leave();
@@ -71,7 +71,7 @@ export class Camera {
     return true;
   }
 
-  /** Back to the car's eyes. */
+  /** Back to the car's camera. */
   leave() {
     if (!this.on) return;
     this.flight = null;
@@ -143,7 +143,7 @@ export class Camera {
 
   // -- how it moves -------------------------------------------------------------------------------------------------------
 
-  /** Follows held keys and a flight for as long as there are any. */
+  /** Moves by held keys, or along a flight, until both end. */
   run() {
     if (this.running) return;
     this.running = true;
@@ -173,7 +173,7 @@ export class Camera {
     this.go({ x: x + ahead * cos - left * sin, y: y + ahead * sin + left * cos });
   }
 
-  /** Along its view by a share of the way to the ground. */
+  /** Moves along the view by a share of the distance to the ground. */
   nearer(share) {
     const { x, y, z, yaw, pitch } = this.pose;
     const metres = share * clamp(z / Math.max(0.05, -Math.sin(pitch)), 6, 150);
@@ -181,7 +181,7 @@ export class Camera {
     this.go({ x: x + level * Math.cos(yaw), y: y + level * Math.sin(yaw), z: z + metres * Math.sin(pitch) });
   }
 
-  /** To a place of the map, in m. */
+  /** Flies to a place on the map, in m. */
   fly(x, y) {
     if (!this.enter()) return;
     const from = { ...this.pose };
@@ -209,19 +209,19 @@ export class Camera {
     this.ask();
   }
 
-  /** One picture at a time, always for the newest pose. */
+  /** Asks for one picture at a time, always of the newest pose. */
   ask() {
     if (!this.on || (this.asked !== null && performance.now() - this.asked < LOST)) return;
     if (this.send({ type: "look_around", ...this.pose })) [this.asked, this.sent] = [performance.now(), this.pose];
   }
 
-  /** The picture that was asked for has come. */
+  /** Called when a picture has come. */
   came() {
     this.asked = null;
     if (this.pose !== this.sent) this.ask();
   }
 
-  /** What it sees has changed. */
+  /** Called when the scene has changed. */
   again() {
     this.sent = null;
     if (this.on) this.ask();

@@ -4,7 +4,7 @@ import { line } from "./score.js";
 
 const DT = 0.1; // s
 
-/** A path from the frame that they part at: x ahead, y to the left, in metres. */
+/** A path from the frame at which the futures part: x ahead, y to the left, in metres. */
 export class Trail {
   constructor() {
     this.points = [];

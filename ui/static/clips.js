@@ -1,4 +1,4 @@
-// The Clips tab below its form: the orders, and of the one that is chosen its clips, which of them are shown, and datasets of them.
+// The Clips tab below its form: the orders; the chosen one's clips, filters and datasets.
 
 import { ask, el } from "./dom.js";
 import { Film } from "./film.js";
@@ -26,7 +26,7 @@ class Clips {
     });
   }
 
-  /** Of the tab's buttons, wherever they stand. */
+  /** Clicks on the tab's buttons. */
   async clicked({ target }) {
     if (target.closest?.("#lr-order-said, #lr-order-matrix")) this.expects = true; // Gradio places the order
     const example = target.closest?.("[data-example]")?.dataset.example;
@@ -115,7 +115,7 @@ class Clips {
     this.top();
   }
 
-  /** Above the clips: which are shown, and what can be had of them. */
+  /** Above the clips: filters and downloads. */
   top() {
     const { clips, exports } = this.order;
     const summary = JSON.stringify([clips.length, exports, clips.map((one) => one.accepted)]);
@@ -174,7 +174,7 @@ class Clips {
     return el("div", { className: "datasets" }, el("div", { className: "line" }, all, el("span", {}, "or with labels, as"), format, rig, make), why, el("ul", {}, ...rows));
   }
 
-  /** Whether what is chosen can be had; if not, why. */
+  /** Whether the chosen dataset is available; if not, why. */
   fits() {
     if (!this.download) return;
     const { format, rig, make, why } = this.download;

@@ -23,7 +23,7 @@ import { Talk } from "./talk.js";
 const WAITING = { Fork: "Going back there …", Begin: DREAMING }; // what is said while an order is under way
 const socket = new DreamSocket(); // the dream wakes while Gradio draws the page
 
-/** How the machine keeps up: medians and 99th percentiles, as far as they are known. */
+/** The machine's measures: medians and 99th percentiles, as far as they are known. */
 function meter(measures) {
   const pair = (name, scale, digits) =>
     [`${name}_p50`, `${name}_p99`].map((key) => (measures[key] === null ? "–" : (measures[key] * scale).toFixed(digits))).join(" / ");

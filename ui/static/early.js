@@ -1,4 +1,4 @@
-// What is typed and sent before the page's modules have come: the sentence box (talk.js) takes it over.
+// Keeps what is typed and sent before the page's modules are loaded; the sentence box (talk.js) takes it over.
 
 window.lucidriveEarly = { draft: "", sent: [] };
 document.addEventListener("input", ({ target }) => {

@@ -10,7 +10,7 @@ const LAYERS = { instance: "Instances", semantic: "Classes", depth: "Depth" };
 const HALF = 0.05; // s of a frame, in whose middle a film stands still
 const NARROWEST = 26; // px of a box from which on its kind is written
 
-/** A drive as of above, at any of its frames. */
+/** The map of a drive, at any of its frames. */
 class Course {
   constructor(canvas, { lanes, car, vehicles, people, actor }) {
     Object.assign(this, { car, vehicles, people, actor });
@@ -37,7 +37,7 @@ class Course {
 }
 
 export class Film {
-  /** base: where the clip's files are, without what their names end in; seen: watches what comes into sight. */
+  /** base: address of the clip's files without their endings; observer: tells when a clip comes into sight. */
   constructor(base, card, observer) {
     Object.assign(this, { base, card, layer: "", boxed: false });
     this.abort = new AbortController();
@@ -51,7 +51,7 @@ export class Film {
     observer.observe(this.element);
   }
 
-  /** The film, under a canvas for boxes. It stands where what was asked for begins, and is played from its beginning. */
+  /** The film under a canvas for boxes. It shows the moment that was asked for, and plays from the beginning. */
   picture() {
     this.track = el("track", { kind: "captions", src: `${this.base}.vtt`, srclang: "en", label: "labels", default: true });
     this.video = el("video", { src: `${this.base}.mp4`, loop: true, muted: true, playsInline: true, preload: "metadata" }, this.track);
@@ -69,18 +69,18 @@ export class Film {
     return el("div", { className: "film" }, this.video, this.boxes);
   }
 
-  /** Of a drive that was not painted there is its map alone. */
+  /** A drive that was not painted has a map alone. */
   unpainted() {
     return el("div", { className: "film unpainted" }, el("p", {}, "Not painted: the scene was not what was asked for. The map shows the drive."));
   }
 
-  /** s into the film at which its picture tells most. */
+  /** Seconds to the most telling picture. */
   get still() {
     const { seen, seconds } = this.card;
     return Math.min(seconds - 0.1, seen.length ? seen.at(-1).at + 0.8 : 0);
   }
 
-  /** Which moment is shown, and whether it goes on. */
+  /** The slider and the play button. */
   controls() {
     this.slider = el("input", { type: "range", min: 0, max: this.card.seconds - 0.1, step: 0.1, value: 0, ariaLabel: t("Moment of the drive") });
     this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
@@ -98,7 +98,7 @@ export class Film {
     this.video.play();
   }
 
-  /** The same without a film, by a clock. */
+  /** Plays the map by a clock where there is no film. */
   run() {
     clearInterval(this.clock);
     this.clock = this.clock ? null : setInterval(() => this.go((this.moment + 0.1) % this.card.seconds), 100);
@@ -131,7 +131,7 @@ export class Film {
     return el("div", {}, bar, this.legend, caption);
   }
 
-  /** What depends on the language and is not a text of its own. */
+  /** Texts that depend on the language but are no elements of their own. */
   words() {
     const { line, branch, title } = this.card;
     this.title.textContent = planWords(branch ? `${line};${branch}` : line, title);
@@ -147,7 +147,7 @@ export class Film {
     return this.video ? this.video.currentTime : Number(this.slider.value);
   }
 
-  /** It has come into sight. */
+  /** Called when the clip comes into sight. */
   async appear() {
     this.due = true;
     if (!this.course && !this.card.map) await this.make("map");
@@ -159,14 +159,14 @@ export class Film {
     this.card = { ...this.card, [what]: answer.error ? { state: "failed", told: answer.error } : answer };
   }
 
-  /** What is over the film from now on: a layer, or "", and whether boxes. */
+  /** Lays a layer (or "") and boxes over the film. */
   async show(layer, boxed) {
     Object.assign(this, { layer, boxed });
     if ((layer || boxed) && !this.labels && this.card.labels?.state !== "making") await this.make("labels");
     this.update(this.card);
   }
 
-  /** As the server tells it now. */
+  /** Takes the card as the server has it now. */
   async update(card) {
     this.card = { ...card, map: card.map ?? this.card.map, labels: card.labels ?? this.card.labels };
     const { map, labels } = this.card;
@@ -180,16 +180,16 @@ export class Film {
     if (!this.video || this.video.readyState) this.draw(this.moment);
   }
 
-  /** Whether something is still to come that is waited for. */
+  /** Whether a map or labels are still awaited. */
   get busy() {
     const open = (one) => one && ["waiting", "making"].includes(one.state);
     return open(this.card.map) || open(this.card.labels);
   }
 
   say(map, labels) {
-    const wished = (this.layer || this.boxed) && !this.labels;
+    const missing = (this.layer || this.boxed) && !this.labels;
     this.note.className = labels?.state === "failed" ? "making bad" : "making";
-    this.note.textContent = !wished || !labels ? "" : labels.state === "failed" ? labels.told : labels.state === "waiting" ? "The labels wait for their turn …" : `Labels are being made … ${labels.told}`;
+    this.note.textContent = !missing || !labels ? "" : labels.state === "failed" ? labels.told : labels.state === "waiting" ? "The labels wait for their turn …" : `Labels are being made … ${labels.told}`;
     this.wait.textContent = this.course ? "" : map?.state === "failed" ? map.told : "The map is being drawn …";
   }
 
@@ -208,7 +208,7 @@ export class Film {
     this.explain(layer);
   }
 
-  /** What the colours mean. */
+  /** The legend of the colours. */
   explain(layer) {
     const of = {
       semantic: () => Object.entries(this.labels.classes).map(([name, shade]) => el("span", {}, el("i", { style: `background: rgb(${shade})` }), name.replaceAll("_", " "))),

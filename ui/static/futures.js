@@ -1,4 +1,4 @@
-// Two to four futures side by side: each its picture, sentence, plan; what differs is drawn under them; one is kept.
+// Two to four futures side by side, each with its picture, sentence and plan; charts of what differs; one can be kept.
 
 import { apart, drawPaths, drawSpeeds, Trail } from "./chart.js";
 import { onLanguage, t } from "./i18n.js";
@@ -75,7 +75,7 @@ export class Futures {
     return this.branches.length > 0;
   }
 
-  /** As many as the state has. */
+  /** Shows as many as the state has. */
   state(states) {
     if (states.length !== this.branches.length) this.build(states.length);
     states.forEach((state, number) => {

@@ -1,11 +1,11 @@
-// Words inside Gradio's own parts carry no mark to translate them by: below `WORDS` every text follows the language.
+// Gradio's own parts cannot be marked for translation, so every text below `WORDS` is translated.
 
 import { onLanguage, said } from "./i18n.js";
 
 const WORDS = ".lr-words, .card > button"; // of a card its title alone: what it says stays English
 const known = new WeakMap(); // a text node or a field: what Gradio wrote last, and what it was turned into
 
-/** `key`: where the holder has its text. */
+/** `key`: the property that holds the text. */
 function turn(holder, key) {
   const now = holder[key];
   const [before, ours] = known.get(holder) ?? [];

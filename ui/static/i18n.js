@@ -1,4 +1,4 @@
-// English is written in the page; Chinese comes over it. `t` gives a sentence in the language that was chosen.
+// The page is written in English and translated to Chinese. `t` returns a sentence in the chosen language.
 
 import { SAID, ZH } from "./zh.js";
 
@@ -18,21 +18,21 @@ let language = stored() ?? (navigator.language?.toLowerCase().startsWith("zh") ?
 export const lang = () => language;
 export const t = (english) => (language === "zh" && ZH[english]) || english;
 
-/** A sentence of the server's. */
+/** A sentence from the server in the chosen language. */
 export function said(sentence) {
   if (language !== "zh") return sentence;
   const entry = SAID.find(([shape]) => shape.test(sentence));
   return entry ? sentence.replace(entry[0], entry[1]) : ZH[sentence] ?? sentence;
 }
 
-/** Calls `redraw` now and whenever the language changes; gives back what ends that. */
+/** Calls `redraw` now and whenever the language changes; returns a function that ends that. */
 export function onLanguage(redraw) {
   listeners.add(redraw);
   redraw();
   return () => listeners.delete(redraw);
 }
 
-/** Other words in an element that is marked for translation. */
+/** Puts other words into an element that is marked for translation. */
 export function relabel(element, english) {
   element.dataset.en = english;
   element.textContent = t(english);
@@ -40,7 +40,7 @@ export function relabel(element, english) {
 
 const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-title": "title", "data-t-placeholder": "placeholder" };
 
-/** Everything below `root` that is marked for it. */
+/** Translates all that is marked below `root`. */
 export function translate(root = document) {
   for (const element of root.querySelectorAll("[data-t]")) {
     element.dataset.en ??= element.textContent;

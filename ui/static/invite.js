@@ -1,6 +1,6 @@
 // A link by which somebody else drives along in this dream, in a car of their own.
 
-/** Copies it, or shows it where the browser keeps its clipboard to itself. */
+/** Copies the link, or shows it where the browser allows no clipboard. */
 export async function invite(invitation, note) {
   const link = `${location.origin}${location.pathname}#join=${invitation}`;
   try {

@@ -11,7 +11,7 @@ export const typing = (element) => !!element?.closest?.('input:not([type="range"
 const pressable = (element) => !!element?.closest?.("button, a, summary, video, [role=option]");
 
 export class Keys {
-  /** Calls `changed(names)` with the names held (up, down, left, right), whenever they change. `legends`: hold [data-key] buttons. */
+  /** Calls `changed(names)` with the names held (up, down, left, right) whenever they change. `legends`: elements with [data-key] buttons. */
   constructor(legends, changed) {
     this.legends = legends;
     this.changed = changed;

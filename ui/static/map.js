@@ -74,7 +74,7 @@ export class RoadMap {
     this.picked?.((x + ((clientX - left) / width - 0.5) * ACROSS) / 10, (y - ((clientY - top) / height - 0.5) * ACROSS) / 10);
   }
 
-  /** Where a camera is that is not on the car; null: there is none. */
+  /** Where the free camera is; null where there is none. */
   look(pose) {
     this.camera = pose;
     this.draw();

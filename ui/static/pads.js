@@ -66,7 +66,7 @@ export class Pads {
     }
   }
 
-  /** Buttons for what these weights have not learnt stay visible, and say so. */
+  /** Marks buttons for what the weights have not learnt; they stay visible. */
   offer(known) {
     for (const button of this.root.querySelectorAll("[data-name]")) {
       button.disabled = !known.has(button.dataset.name);

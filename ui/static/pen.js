@@ -1,4 +1,4 @@
-// Draws on a map: streets, ways, dots and cars, in decimetres with north up, in the colours of the page.
+// Draws on a map: streets, paths, dots and cars, in decimetres with north up, in the colours of the page.
 
 const LANE = 34; // dm
 const ACROSS = 2400; // dm across a map on which an arrow is as it is drawn
@@ -16,7 +16,7 @@ export class Pen {
     Object.assign(this, { canvas, across });
   }
 
-  /** An empty map with a place in its middle; false where nobody sees it. */
+  /** Clears the map and centres it on a place; false where it is hidden. */
   begin([x, y]) {
     const { canvas, across } = this;
     if (!canvas.clientWidth) return false;
@@ -76,7 +76,7 @@ export class Pen {
     this.pen.restore();
   }
 
-  /** What a camera there sees: { x, y, yaw } in m and rad. */
+  /** The view of a camera at { x, y, yaw }, in m and rad. */
   cone({ x, y, yaw }, name) {
     const path = new Path2D();
     path.moveTo(10 * x, 10 * y);

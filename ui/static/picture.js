@@ -68,7 +68,7 @@ export class Picture {
     else bitmap.close();
   }
 
-  /** The car's newest, after another was shown. */
+  /** Shows the car's newest picture again. */
   async now() {
     const bitmap = this.newest && (await createImageBitmap(this.newest));
     if (bitmap && !this.frozen && !this.aside) paint(this.canvas, bitmap);

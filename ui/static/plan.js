@@ -38,7 +38,7 @@ export class Note {
     if (sentence && seconds) this.timer = setTimeout(() => this.say("", "news", 0), seconds * 1000);
   }
 
-  /** A question that is answered by a press: [line, words] of every choice, and "neither". It stays until it is answered. */
+  /** Asks a question with a button for each choice ([line, words]) and one for "neither"; it stays until answered. */
   ask(sentence, choices, chosen, neither) {
     this.say(sentence, "question", 0);
     const button = (words, pressed) => {

@@ -29,7 +29,7 @@ export class Score {
     this.sized.observe(this.canvas);
   }
 
-  /** The newest frame. */
+  /** Back to the newest frame. */
   grow(index) {
     if (index < this.last) {
       this.past = [];
@@ -102,7 +102,7 @@ export class Score {
     this.ask();
   }
 
-  /** One question at a time, always for the newest place of the slider. */
+  /** Asks for one picture at a time, always at the slider's newest place. */
   async ask() {
     if (this.asked !== null) return;
     while (this.index !== null && this.index !== this.asked) {

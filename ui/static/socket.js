@@ -9,21 +9,21 @@ const TAKEN = 4001; // the server's code: another tab has this dream now
 const REFUSED = 4002; // and: the invitation opens no seat; a sentence came before it
 const MOST_WAITING = 20; // sentences
 
-/** This tab's dream, if it had one: taken out, so that a copy of the tab has none, and put back when the tab goes. */
+/** Takes this tab's token out of the storage, so that a copy of the tab has none; it is put back when the tab goes. */
 function takeToken() {
   const token = sessionStorage.getItem(TOKEN);
   sessionStorage.removeItem(TOKEN);
   return token;
 }
 
-/** What a link to somebody's dream says, #join=…: taken out, so that a reload begins a dream of one's own. */
+/** Takes the invitation out of the address (#join=…), so that a reload begins a dream of one's own. */
 function takeInvitation() {
   const invitation = new URLSearchParams(location.hash.slice(1)).get("join") ?? "";
   if (invitation) history.replaceState(null, "", location.pathname);
   return invitation;
 }
 
-/** What this browser calls itself, to be given the dream that it left; empty where it may keep nothing. */
+/** This browser's own id, by which it gets the dream that it left; empty where it may store nothing. */
 function browserName() {
   try {
     const name = localStorage.getItem(BROWSER) ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -64,7 +64,7 @@ export function decodePicture(buffer) {
 }
 
 export class DreamSocket {
-  /** `on`, given later by `attach`, is an object of handlers: picture(picture), elsewhere(picture), around(picture), message(json), open(), lost(sentence). */
+  /** `attach` sets `on`, an object of handlers: picture(picture), elsewhere(picture), around(picture), message(json), open(), lost(sentence). */
   constructor() {
     this.on = null;
     this.missed = []; // messages from before there was a page to show them
@@ -119,7 +119,7 @@ export class DreamSocket {
       for (const sentence of this.waiting.splice(0)) this.send(sentence);
     }
     if (message.type === "note") this.said = message.text;
-    if (message.type === "there") this.send({ type: "here" });
+    if (message.type === "ping") this.send({ type: "pong" });
     if (message.type === "state") this.state = message;
     this.tell(message);
   }
@@ -133,7 +133,7 @@ export class DreamSocket {
     this.on.message(message);
   }
 
-  /** What a page that is drawn anew has to know. */
+  /** Keeps what a page that is drawn anew has to know. */
   detach() {
     this.on = null;
     this.missed = [this.hello, this.state].filter(Boolean);
@@ -153,7 +153,7 @@ export class DreamSocket {
     this.delay = Math.min(this.delay * 2, 5000);
   }
 
-  /** Whether it was sent, or is kept until the dream is ready, as sentences are. */
+  /** Whether it was sent; sentences wait until the dream is ready. */
   send(message) {
     if (!this.ready || this.socket.readyState !== WebSocket.OPEN) {
       const waits = message.type === "say" && !message.branch && this.waiting.length < MOST_WAITING;

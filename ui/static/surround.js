@@ -1,4 +1,4 @@
-// What six cameras round the car see: asked for once a second while the dream goes on, and once where it stands. Nothing is asked while it is off.
+// The cameras round the car: a picture a second while the dream goes on, one where it is paused, none while this is off.
 
 import { paint } from "./picture.js";
 
@@ -26,7 +26,7 @@ export class Surround {
     if (this.on) this.ask();
   }
 
-  /** The car's picture is another one. */
+  /** Called when the car's picture has changed. */
   moved() {
     this.due = this.on;
   }

@@ -20,7 +20,7 @@ function past() {
 }
 
 export class Talk {
-  /** `say(text)` sends a sentence and tells whether that was possible. */
+  /** `say(text)` sends a sentence; returns whether that was possible. */
   constructor(root, say) {
     const find = (id) => root.querySelector(`#lr-${id}`);
     this.input = find("text");
@@ -108,7 +108,7 @@ export class Talk {
     }
   }
 
-  /** What the brain is at. */
+  /** Shows what the brain is reading. */
   state(state) {
     this.root.classList.toggle("thinking", state.thinking);
     this.reading.hidden = !state.thinking;

@@ -1,4 +1,4 @@
-"""One dataset format for everything that is driven or dreamt: LeRobotDataset v3 (parquet + mp4 + meta/*.json)."""
+"""One dataset format for real and dreamt drives: LeRobotDataset v3 (parquet + mp4 + meta/*.json)."""
 
 from world.data.assemble import assemble
 from world.data.reader import DriveDataset

@@ -1,4 +1,4 @@
-"""Finished shards become one LeRobotDataset v3, with all that LeRobot's current version writes beside the data."""
+"""Assembles finished shards into one LeRobotDataset v3, with all metadata that LeRobot's current version writes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ INDICES = {
 def assemble(
     root: Path, shards: list[Path], *, split: str = "train", robot_type: str = "lucidrive-town", card: str = ""
 ) -> Path:
-    """Makes a LeRobotDataset v3 at `root` out of finished shards, in the order given. The shards keep theirs.
+    """Makes a LeRobotDataset v3 at `root` from finished shards, in this order. The shards' own files stay.
 
-    The old dataset at `root`, if any, stands until the new one is whole (info.json is written last).
+    The old dataset at `root`, if any, is valid until the new one is whole (info.json is written last). DataError where
+    a shard is not finished, or its image size, frame rate or inputs differ from the first one's.
     """
     missing = [shard.name for shard in shards if not is_done(shard)]
     if missing or not shards:
@@ -45,7 +46,7 @@ def assemble(
     episodes: list[dict[str, Any]] = []
     first, total = None, 0
     values: dict[str, list[np.ndarray]] = {}
-    shown: list[np.ndarray] = []
+    histograms: list[np.ndarray] = []
     for number, shard in enumerate(shards):
         meta = json.loads((shard / "episodes.json").read_text())
         first = first or meta
@@ -64,7 +65,7 @@ def assemble(
         for name, array in arrays.items():
             values.setdefault(name, []).append(array)
         counts = _shades(shard, meta["episodes"])
-        shown += counts
+        histograms += counts
         for place, entry in enumerate(meta["episodes"]):
             length = entry["length"]
             figures = {name: summary(array[rows : rows + length]) for name, array in arrays.items()}
@@ -98,8 +99,8 @@ def assemble(
             shutil.copyfile(shard / "video.mp4", video)
         total += rows
     stats = {name: summary(np.concatenate(arrays)) for name, arrays in values.items()}
-    if shown:
-        stats[IMAGE] = picture_summary(sum(shown, np.zeros((3, 256), np.int64)), total)
+    if histograms:
+        stats[IMAGE] = picture_summary(sum(histograms, np.zeros((3, 256), np.int64)), total)
     assert first is not None
     features = _features(first, stats)
     write_meta(root, features, first["fps"], tasks, episodes, stats, split=split, robot_type=robot_type, card=card)
@@ -118,7 +119,10 @@ def write_meta(
     robot_type: str,
     card: str = "",
 ) -> None:
-    """meta/ of a dataset whose tables and videos are there, and its card. features: those of the frames, without INDICES."""
+    """Writes meta/ of a dataset whose tables and videos exist, and its card.
+
+    features: those of the frames, without INDICES.
+    """
     meta = root / "meta"
     (meta / "episodes/chunk-000").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(episodes), meta / "episodes/chunk-000/file-000.parquet")
@@ -147,7 +151,7 @@ def write_meta(
 
 
 def video_feature(height: int, width: int, fps: float) -> dict[str, Any]:
-    """What info.json says of a camera's pictures, which `VideoWriter` wrote."""
+    """The entry in info.json of a camera's video, as `VideoWriter` writes it."""
     return {
         "dtype": "video",
         "shape": [height, width, 3],
@@ -166,18 +170,18 @@ def video_feature(height: int, width: int, fps: float) -> dict[str, Any]:
 
 
 def feature(column: Column) -> dict[str, Any]:
-    """What info.json says of a column."""
+    """The entry in info.json of a column."""
     names = list(column.names) if column.names else None
     return {"dtype": column.dtype, "shape": list(column.shape), "names": names}
 
 
 def whole(fps: float) -> float:
-    """LeRobot's own rates are whole numbers."""
+    """The rate as an int where it is a whole number, as LeRobot's own rates are."""
     return int(fps) if fps == int(fps) else fps
 
 
 def _features(first: dict[str, Any], stats: dict[str, Summary]) -> dict[str, Any]:
-    """Of a dataset whose shards are like this one."""
+    """The features of a dataset whose shards are like this one."""
     height, width, _ = first["shape"]
     features: dict[str, Any] = {IMAGE: video_feature(height, width, first["fps"])}
     inputs = Inputs(**first["inputs"]) if "inputs" in first else DRIVING
@@ -188,7 +192,7 @@ def _features(first: dict[str, Any], stats: dict[str, Summary]) -> dict[str, Any
 
 
 def _shades(shard: Path, entries: list[dict[str, Any]]) -> list[np.ndarray]:
-    """Of every episode's pictures; counted now where the shard does not say. Empty without a video."""
+    """Each episode's histogram of pixel values [3, 256]; computed where the shard has none. Empty without a video."""
     if all("shades" in entry for entry in entries):
         return [np.array(entry["shades"], np.int64) for entry in entries]
     video = shard / "video.mp4"

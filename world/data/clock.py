@@ -1,4 +1,4 @@
-"""When a log's rows were written: seconds, fractions of them, seconds since 1970, dates and clocks, as a video's seconds."""
+"""Parses a log's times: seconds, fractions of them, Unix times, dates or times of day, as seconds of the video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world.telling import Say
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 DAY = 86_400.0
-CALLED = {1.0: "seconds", 1e-3: "milliseconds", 1e-6: "microseconds", 1e-9: "nanoseconds", DAY: "days"}
+UNIT_NAMES = {1.0: "seconds", 1e-3: "milliseconds", 1e-6: "microseconds", 1e-9: "nanoseconds", DAY: "days"}
 NAMES = (
     "time",
     "timestamp",
@@ -29,46 +29,46 @@ NAMES = (
     "utc",
     "date",
 )
-EPOCH = 1e8  # seconds since 1970 from which on a number is such a date
-SLOWEST = 1.0  # s between rows: fewer than one a second are no record of a drive
-COARSE = 0.05  # share of rows that may have the time of the row before
+EPOCH = 1e8  # s; larger numbers are Unix times
+SLOWEST = 1.0  # s between rows at most
+COARSE = 0.05  # share of rows that may repeat the previous row's time
 ZONE = re.compile(r"\s*(?:\[?([A-Za-z]+/[A-Za-z_/+-]+)\]?|\b(?!AM|PM)([A-Z]{2,5}))$")
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
-    """Rows in the order of their times, in seconds from the video's first frame."""
+class RowTimes:
+    """Rows sorted by time, in seconds from the video's first frame."""
 
     seconds: np.ndarray  # float64 [rows], never falling
-    order: np.ndarray  # int64 [rows]: the table's row that each is
+    order: np.ndarray  # int64 [rows]: row indices in the table
 
 
 def time_column(names: tuple[str, ...]) -> str | None:
-    """The only column that is called as times are, its unit left aside; None where there is none, or several."""
-    found = [name for name in names if _stem(name)[0] in NAMES]
-    return found[0] if len(found) == 1 else None
+    """The only column with a name of times, units apart; None where there is none or several."""
+    candidates = [name for name in names if _stem(name)[0] in NAMES]
+    return candidates[0] if len(candidates) == 1 else None
 
 
-def moments(table: Table, source: ColumnSource, end: float, note: Say) -> Moments:
-    """The rows' times. `end`: seconds that the video lasts. An offset in `source` is taken at its word; without one, a clock
-    that does not begin with the video is set by its first row.
+def row_times(table: Table, source: ColumnSource, end: float, note: Say) -> RowTimes:
+    """The rows' times. end: length of the video in seconds. Without an offset in `source`, a clock that does not start
+    with the video is aligned by its first row.
 
-    DataError, with the line, for what is no time, for a clock that is set back, and for one too coarse.
+    DataError, naming the line, for a cell that is no time, a clock that jumps back, and one too coarse.
     """
     cells, column = table.cells(source.column), table.names[source.column]
-    written = next((cell for cell in cells if cell), "")
-    dated = bool(re.search(r"\d[:T/-]\d", written))
-    seconds = _dates(table, source.column) if dated else table.numbers(source)
+    example = next((cell for cell in cells if cell), "")
+    is_date = bool(re.search(r"\d[:T/-]\d", example))
+    seconds = _dates(table, source.column) if is_date else table.numbers(source)
     if not len(seconds):
         raise DataError(f"{table.name} has no rows; give one for every moment of the video.")
-    unit = 1.0 if dated or source.factor != 1 else _unit(seconds, column, end)
-    seconds, order = _sorted(seconds * unit, table, note)
+    unit = 1.0 if is_date or source.factor != 1 else _unit(seconds, column, end)
+    seconds, order = _sort(seconds * unit, table, note)
     if source.offset is None and seconds[0] > end:
-        kind, first = f"{CALLED[unit]} on a clock of their own", f"{seconds[0]:g} s"
-        if dated and seconds[0] < EPOCH:
+        kind, first = f"{UNIT_NAMES[unit]} on a clock of their own", f"{seconds[0]:g} s"
+        if is_date and seconds[0] < EPOCH:
             kind, first = "times of day", next(cell for cell in cells if cell)
         elif seconds[0] >= EPOCH:
-            kind = "dates" if dated else f"{CALLED[unit]} since 1970"
+            kind = "dates" if is_date else f"{UNIT_NAMES[unit]} since 1970"
             first = f"{datetime.fromtimestamp(seconds[0], UTC):%Y-%m-%d %H:%M:%S}"
         factor = source.factor * unit
         note(
@@ -77,22 +77,23 @@ def moments(table: Table, source: ColumnSource, end: float, note: Say) -> Moment
         )
         seconds = seconds - seconds[0]
     elif unit != 1:
-        note(f"The times of {table.name} are {CALLED[unit]}.")
-    return Moments(seconds, order)
+        note(f"The times of {table.name} are {UNIT_NAMES[unit]}.")
+    return RowTimes(seconds, order)
 
 
 def _stem(name: str) -> tuple[str, str]:
-    """`Time [ms]` and `time_ms` as time and ms."""
-    told = re.fullmatch(
+    """Name and unit: `Time [ms]` and `time_ms` give ("time", "ms")."""
+    match = re.fullmatch(
         r"(.*?)[\s_]*[\[(]?\b(ms|us|\u00b5s|ns|s|sec)?\b[\])]?", name.casefold().replace("_", " ").strip()
     )
-    stem, unit = (told[1], told[2]) if told else (name.casefold(), None)
+    stem, unit = (match[1], match[2]) if match else (name.casefold(), None)
     return stem.replace(" ", ""), {"\u00b5s": "us", "sec": "s"}.get(unit or "", unit or "")
 
 
 def _unit(values: np.ndarray, column: str, end: float) -> float:
-    """Seconds in one of the times: by their size where they count from 1970, else by the column's name, else by what rows of
-    a drive can be apart. Spreadsheets count days from 1900."""
+    """The unit in seconds: by magnitude for Unix times, else by the column's name, else by the plausible distance of
+    rows. Spreadsheets count days from 1900.
+    """
     for factor in UNITS.values():
         if EPOCH <= values.min() * factor < 100 * EPOCH:
             return factor
@@ -108,7 +109,7 @@ def _unit(values: np.ndarray, column: str, end: float) -> float:
     return 1.0
 
 
-def _sorted(seconds: np.ndarray, table: Table, note: Say) -> tuple[np.ndarray, np.ndarray]:
+def _sort(seconds: np.ndarray, table: Table, note: Say) -> tuple[np.ndarray, np.ndarray]:
     back = np.flatnonzero(np.diff(seconds) < 0) + 1
     order = np.argsort(seconds, kind="stable")
     if len(back) == 1 and seconds[-1] > seconds[0]:
@@ -134,8 +135,10 @@ def _sorted(seconds: np.ndarray, table: Table, note: Say) -> tuple[np.ndarray, n
 
 
 def _dates(table: Table, column: int) -> np.ndarray:
-    """Seconds since 1970 of dates as ISO 8601 has them, or with day, month and year parted by points, with or without a zone;
-    or since midnight of times of day, whose minutes and seconds are enough."""
+    """Unix times of ISO 8601 dates or of DD.MM.YYYY, with or without a zone; or seconds since midnight of times of day.
+
+    DataError where a cell is no time, or the time zone changes.
+    """
     seconds: list[float] = []
     zones: set[str] = set()
     for line, cell in zip(table.lines, table.cells(column), strict=True):

@@ -1,4 +1,4 @@
-"""A video and, where there is one, the table of what the driver did, as a dataset."""
+"""Imports a video, with or without a table of the driver's actions, as a dataset."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from world.controls import FPS
-from world.data.clock import moments, time_column
+from world.data.clock import row_times, time_column
 from world.data.imports import check_actions, quiet, write_dataset
 from world.data.picture import Picture
-from world.data.sampling import PATIENCE, between, check_rate, check_times, pieces, resampled
+from world.data.sampling import PATIENCE, between, check_rate, check_times, resample, split_at_gaps
 from world.data.schema import Episode
 from world.data.tables import Columns, Table
 from world.data.video import fit, read_pictures, video_streams
@@ -22,10 +22,10 @@ from world.inputs import DRIVING, Inputs
 from world.readout import FRAMES
 from world.telling import Count, Say
 
-SIZE = (144, 256)  # as the town's pictures
+SIZE = (144, 256)  # H, W of the town's pictures
 EPISODE_FRAMES = 300
-SHORTEST = 12  # frames without a hole: fewer teach nothing about what follows
-TIME = "time"  # the name under which a table's column of seconds is mapped
+SHORTEST = 12  # frames without a gap: shorter episodes have too little context to train on
+TIME = "time"  # the name that a table's column of times is mapped to
 ACTION, STATE = ("steer", "accel"), ("speed", "yaw_rate")  # m/s, rad/s
 
 
@@ -43,35 +43,44 @@ def import_video(
     progress: Count | None = None,
     note: Say = quiet,
 ) -> tuple[int, int]:
-    """One video as a dataset at `fps`, cropped to the shape of `size` (H, W); counts of frames there and held out.
+    """Imports one video at `fps`, cropped to the aspect of `size` (H, W); returns the numbers of frames written and
+    held out.
 
-    `actions`: a table with one row a frame, or with a column of times (world/data/clock.py). `columns` maps ours to the
-    table's (default: the same names). Steer and accel in [-1, 1], with or without speed and yaw_rate, make a car's dataset;
-    other names make one with actions of its own, within `bounds` (`gas=0:1`, default -1 to 1). `stream`: which of several
-    videos in the file. Where frames are missing, the drive is parted into episodes; `note` is told of that, and of all that
-    was taken otherwise than it stands there.
+    actions: a table with one row per frame, or with a column of times (world/data/clock.py). columns: our names mapped
+    to the table's (default: the same names). Steer and accel in [-1, 1], with or without speed and yaw_rate, make a
+    car's dataset; other names make one with its own actions, within `bounds` (`gas=0:1`, default -1 to 1). stream:
+    which of the file's videos. Missing frames split it into episodes; `note` gets a sentence for each assumption.
+    DataError where video or table cannot be used.
     """
     streams = video_streams(video)
     if stream is None and len(streams) > 1:
-        which = ", ".join(f"{number} ({said})" for number, said in enumerate(streams))
+        which = ", ".join(f"{number} ({description})" for number, description in enumerate(streams))
         note(f"{video.name} holds the videos {which}; 0 is taken. Another is taken with --stream.")
     times = np.array([time for time, _ in read_pictures(video, stream)])  # reads it whole before anything is written
     rate = _rate(times, fps, video.name)
-    takes = _takes(times, fps, video.name, note)
-    table = _read_table(actions, Columns.parse(columns), times, takes, video.name, note) if actions else {}
+    segments = _segments(times, fps, video.name, note)
+    table = _read_table(actions, Columns.parse(columns), times, segments, video.name, note) if actions else {}
     inputs = _inputs(tuple(table), bounds, note)
     values = _values(table, inputs)
     if values:
-        check_actions(Episode(np.zeros((sum(map(len, takes)), 2, 2, 3), np.uint8), values), inputs)
+        check_actions(Episode(np.zeros((sum(map(len, segments)), 2, 2, 3), np.uint8), values), inputs)
     card = f"# {video.name}\n\nMade by `lucidrive import video`: {rate:.3g} frames/s to {fps:g}, "
-    card += f"actions {', '.join(table) or 'not known'}, {len(takes)} uninterrupted.\n"
+    card += f"actions {', '.join(table) or 'not known'}, {len(segments)} uninterrupted.\n"
     return write_dataset(
-        _episodes(video, stream, takes, values, fps, size, progress), out, inputs, held_out=held_out, fps=fps, card=card
+        _episodes(video, stream, segments, values, fps, size, progress),
+        out,
+        inputs,
+        held_out=held_out,
+        fps=fps,
+        card=card,
     )
 
 
 def first_frames(video: Path, at: float = 0.0) -> np.ndarray:
-    """The frames that a dream begins with, uint8 [FRAMES, H, W, 3], a tenth of a second apart from `at` seconds on."""
+    """The frames that a dream begins with, uint8 [FRAMES, H, W, 3], a tenth of a second apart from `at` seconds on.
+
+    DataError where the video is too short, too slow or has a gap there.
+    """
     times: list[float] = []
 
     def later() -> Iterator[tuple[float, Picture]]:
@@ -80,7 +89,7 @@ def first_frames(video: Path, at: float = 0.0) -> np.ndarray:
                 times.append(time)
                 yield time - at, picture
 
-    pictures = [picture for _, picture in islice(resampled(later(), FPS), FRAMES)]
+    pictures = [picture for _, picture in islice(resample(later(), FPS), FRAMES)]
     if len(pictures) < FRAMES:
         raise DataError(f"{video.name} has no {FRAMES / FPS:g} s after {at:g} s; begin earlier.")
     gaps = np.diff([at, *times])
@@ -96,17 +105,17 @@ def first_frames(video: Path, at: float = 0.0) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class VideoSegment:
-    """Frames of the video without a hole among them, and the times of those that are kept, in seconds."""
+    """An uninterrupted range of the video's frames, and the times in seconds of those that are sampled."""
 
     frames: slice
-    kept: np.ndarray
+    times: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.kept)
+        return len(self.times)
 
 
 def _rate(times: np.ndarray, fps: float, name: str) -> float:
-    """Frames a second, holes left out. DataError for too few."""
+    """Frames per second, gaps excluded. DataError for too few."""
     gaps = np.diff(times)
     if not len(gaps):
         raise DataError(f"{name} shows {len(times)} frames; give a video of a second or more.")
@@ -116,38 +125,39 @@ def _rate(times: np.ndarray, fps: float, name: str) -> float:
     return rate
 
 
-def _takes(times: np.ndarray, fps: float, name: str, note: Say) -> list[VideoSegment]:
-    parts = pieces(times, fps)
+def _segments(times: np.ndarray, fps: float, name: str, note: Say) -> list[VideoSegment]:
+    parts = split_at_gaps(times, fps)
     for before, after in pairwise(parts):
         last, next_ = times[before.stop - 1], times[after.start]
-        said = f"shows nothing between {last:.2f} s and {next_:.2f} s"
+        gap = f"shows nothing between {last:.2f} s and {next_:.2f} s"
         if next_ < last:
-            said = f"has a clock that is set back from {last:.2f} s to {next_:.2f} s"
-        note(f"{name} {said}; one episode ends there and another begins.")
-    takes = []
+            gap = f"has a clock that is set back from {last:.2f} s to {next_:.2f} s"
+        note(f"{name} {gap}; one episode ends there and another begins.")
+    segments = []
     for part in parts:
         span = times[part] - times[part.start]
-        kept = np.array([time for time, _ in resampled(((float(time), None) for time in span), fps)])
-        if len(kept) >= SHORTEST:
-            takes.append(VideoSegment(part, kept + times[part.start]))
+        sampled = np.array([time for time, _ in resample(((float(time), None) for time in span), fps)])
+        if len(sampled) >= SHORTEST:
+            segments.append(VideoSegment(part, sampled + times[part.start]))
         else:
-            note(f"{name} has only {len(kept)} frames from {times[part.start]:.2f} s on, which are left out.")
-    if not takes:
+            note(f"{name} has only {len(sampled)} frames from {times[part.start]:.2f} s on, which are left out.")
+    if not segments:
         raise DataError(f"{name} shows nowhere {SHORTEST / fps:g} s without a hole; record it anew.")
-    return takes
+    return segments
 
 
 def _read_table(
-    path: Path, columns: Columns, times: np.ndarray, takes: list[VideoSegment], video: str, note: Say
+    path: Path, columns: Columns, times: np.ndarray, segments: list[VideoSegment], video: str, note: Say
 ) -> dict[str, np.ndarray]:
-    """Our columns out of a table of a video with frames at `times` (seconds): name -> a value for each frame of the takes,
-    the mean of the rows from its time to the next.
+    """A table's columns under our names: name -> one value per sampled frame, the mean of the rows until the next
+    frame.
 
-    DataError, with the line, for what is missing, no number, not finite or full of holes.
+    times: of the video's frames in seconds. DataError, naming the line, for a cell that is missing, no number or not
+    finite, and for gaps.
     """
     table = Table.read(path, note)
-    mapped = dict(columns.of) or _unmapped(table, note)
-    sources = {name: table.source(text) for name, text in mapped.items()}
+    mapping = dict(columns.of) or _default_mapping(table, note)
+    sources = {name: table.source(text) for name, text in mapping.items()}
     clock = sources.pop(TIME, None)
     if not sources:
         raise DataError(f"{path.name} gives no action; map one: --columns steer=wheel_angle,accel=throttle.")
@@ -158,23 +168,23 @@ def _read_table(
                 f"{path.name} has {len(values)} rows for the video's {len(times)} frames; give every frame a row, or map a "
                 "column of times: --columns time=..."
             )
-        joined = [between(times[take.frames], values[take.frames], take.kept) for take in takes]
+        parts = [between(times[segment.frames], values[segment.frames], segment.times) for segment in segments]
     else:
         if (np.diff(times) < 0).any():
             raise DataError(f"{video} has a clock that is set back, so {path.name} cannot follow it; cut both there.")
-        seen = moments(table, clock, float(times[-1]), note)
-        spans = [(float(times[take.frames][0]), float(times[take.frames][-1])) for take in takes]
-        check_times(seen.seconds, spans, path.name, [table.lines[row] for row in seen.order])
-        joined = [between(seen.seconds, values[seen.order], take.kept) for take in takes]
-    return dict(zip(sources, np.concatenate(joined).T, strict=True))
+        clock_times = row_times(table, clock, float(times[-1]), note)
+        spans = [(float(times[segment.frames][0]), float(times[segment.frames][-1])) for segment in segments]
+        check_times(clock_times.seconds, spans, path.name, [table.lines[row] for row in clock_times.order])
+        parts = [between(clock_times.seconds, values[clock_times.order], segment.times) for segment in segments]
+    return dict(zip(sources, np.concatenate(parts).T, strict=True))
 
 
-def _unmapped(table: Table, note: Say) -> dict[str, str]:
-    """Every named column under its own name, but for one of times; of a car's log those that are a car's."""
+def _default_mapping(table: Table, note: Say) -> dict[str, str]:
+    """Maps every named column to itself and a column of times to TIME; of a car's log only a car's columns."""
     names = [name for name in table.names if name]
-    mapped = {}
+    mapping = {}
     if clock := time_column(table.names):
-        mapped[TIME] = clock
+        mapping[TIME] = clock
         if clock != TIME:
             note(f"The column '{clock}' of {table.name} is taken as its times.")
         names.remove(clock)
@@ -185,12 +195,12 @@ def _unmapped(table: Table, note: Say) -> dict[str, str]:
                 f"{table.name} is a car's log; {', '.join(others)} are no columns of a car's and are left out. Map them with "
                 "--columns for a world of actions of its own."
             )
-        return mapped | {ours: theirs for theirs, ours in cars.items()}
-    return mapped | {name: name for name in names}
+        return mapping | {ours: theirs for theirs, ours in cars.items()}
+    return mapping | {name: name for name in names}
 
 
 def _inputs(names: tuple[str, ...], bounds: str, note: Say) -> Inputs:
-    """A car's, where the names are a car's; else those of the table."""
+    """A car's inputs, where the names are a car's; else those of the table. DataError where bounds cannot be used."""
     if set(names) <= {*ACTION, *STATE}:
         for pair in (ACTION, STATE):
             if len(set(names) & set(pair)) == 1:
@@ -231,26 +241,26 @@ def _values(table: dict[str, np.ndarray], inputs: Inputs) -> dict[str, np.ndarra
 def _episodes(
     video: Path,
     stream: int | None,
-    takes: list[VideoSegment],
+    segments: list[VideoSegment],
     values: dict[str, np.ndarray],
     fps: float,
     size: tuple[int, int],
     progress: Count | None,
 ) -> Iterator[Episode]:
-    done, total, at = 0, sum(map(len, takes)), 0
+    row, total, at = 0, sum(map(len, segments)), 0
     pictures = read_pictures(video, stream)
-    for take in takes:
-        frames = islice(pictures, take.frames.start - at, take.frames.stop - at)
-        at = take.frames.stop
-        begin = float(take.kept[0])
+    for segment in segments:
+        frames = islice(pictures, segment.frames.start - at, segment.frames.stop - at)
+        at = segment.frames.stop
+        begin = float(segment.times[0])
         images: list[np.ndarray] = []
-        left = len(take)
-        for _, picture in resampled(((time - begin, picture) for time, picture in frames), fps):
+        remaining = len(segment)
+        for _, picture in resample(((time - begin, picture) for time, picture in frames), fps):
             images.append(fit(picture.rgb(), size))
-            left -= 1
-            if len(images) == EPISODE_FRAMES or not left:
-                rows = slice(done, done + len(images))
+            remaining -= 1
+            if len(images) == EPISODE_FRAMES or not remaining:
+                rows = slice(row, row + len(images))
                 yield Episode(np.stack(images), {name: value[rows] for name, value in values.items()}, video.stem)
-                done, images = done + len(images), []
+                row, images = row + len(images), []
                 if progress:
-                    progress(done, total)
+                    progress(row, total)

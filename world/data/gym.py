@@ -1,4 +1,4 @@
-"""Drives of somebody else's: any Gymnasium environment with pictures, its actions numbers or choices, as a dataset."""
+"""Records any Gymnasium environment with pictures, with continuous or discrete actions, as a dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from world.errors import DataError
 from world.telling import Count, Say
 
 EPISODE_SECONDS = 60
-SHORTEST = 12  # frames: fewer teach nothing about what follows
+SHORTEST = 12  # frames: shorter episodes have too little context to train on
 PATIENCE = 200  # episodes in a row that are too short
 
 
@@ -41,27 +41,27 @@ def import_gym(
     progress: Count | None = None,
     note: Say = quiet,
 ) -> tuple[int, int]:
-    """Records at least `frames` frames of `environment` into `out`; counts of frames there and held out.
+    """Records at least `frames` frames of `environment` into `out`; returns the numbers of frames written and held out.
 
-    `skip`: the environment's steps a frame, with the same action (default: its own frame rate over ours). `discard`: the
-    first frames of every episode that are left out (some begin with a title or a zoom). `names` of the actions. `pixels`:
-    obs, obs:KEY of several observations, render, or auto (obs where there is one picture). `size` (H, W) of the pictures.
-    `options` go to `gymnasium.make`. `note` is told of what was chosen. The same seed gives the same drives where the
-    environment keeps to its seed.
+    skip: environment steps per frame with the same action (default: its frame rate over ours). discard: frames left out
+    at the start of every episode (some begin with a title or a zoom). names: of the actions. pixels: obs, obs:KEY of
+    several observations, render, or auto (obs where there is one picture). size: (H, W) of the pictures. options: for
+    `gymnasium.make`. note: gets a sentence for each assumption. The same seed gives the same drives in a deterministic
+    environment. DataError where the environment cannot be used.
     """
     env = _make(environment, options or {})
     try:
         actions = Actions.of(env, names)
         actor = find_policy(policy, actions, vary, np.random.default_rng(seed))
-        shown = Pixels.find(env, env.reset(seed=seed)[0], pixels)
+        pixel_source = Pixels.find(env, env.reset(seed=seed)[0], pixels)
         if pixels == "auto":
-            note(f"The pictures of {environment}: {shown.said}.")
+            note(f"The pictures of {environment}: {pixel_source.description}.")
         steps = skip or _steps(env, environment, note)
-        episodes = _record(env, frames, actor, actions, steps, discard, seed, shown, size, progress)
+        episodes = _record(env, frames, actor, actions, steps, discard, seed, pixel_source, size, progress)
         card = (
             f"# {environment}\n\nMade by `lucidrive import gym {environment}`: policy {policy}"
             f"{', varied' if vary else ''}, {steps} steps a frame, the first {discard} of an episode left out, seed {seed}, "
-            f"pictures {shown.said}.\n\nActions: {actions.said}.\n"
+            f"pictures {pixel_source.description}.\n\nActions: {actions.description}.\n"
         )
         return write_dataset(episodes, out, actions.inputs, held_out=held_out, robot_type=environment, card=card)
     finally:
@@ -69,7 +69,7 @@ def import_gym(
 
 
 def _steps(env: gymnasium.Env[Any, Any], environment: str, note: Say) -> int:
-    """Steps that make a tenth of a second; one where the environment does not say how long a step takes."""
+    """Environment steps per tenth of a second; one where the environment does not state its frame rate."""
     rate = env.metadata.get("render_fps")
     if isinstance(rate, int | float) and rate > 0:
         return max(1, round(rate / FPS))
@@ -105,16 +105,16 @@ def _record(
     size: tuple[int, int] | None,
     progress: Count | None,
 ) -> Iterator[Episode]:
-    done, number, short = 0, 0, 0
-    while done < frames:
+    recorded, number, short = 0, 0, 0
+    while recorded < frames:
         observation, _ = env.reset(seed=seed + number)
         number += 1
         images: list[np.ndarray] = []
         actions: list[np.ndarray] = []
         over = False
         wait = discard
-        while not over and len(images) < min(EPISODE_SECONDS * FPS, max(SHORTEST, frames - done)):
-            action = space.rounded(policy(observation))
+        while not over and len(images) < min(EPISODE_SECONDS * FPS, max(SHORTEST, frames - recorded)):
+            action = space.nearest(policy(observation))
             if wait > 0:
                 wait -= 1
             else:
@@ -134,7 +134,7 @@ def _record(
                 )
             continue
         short = 0
-        done += len(images)
+        recorded += len(images)
         yield Episode(np.stack(images), {"action": np.array(actions, np.float32)}, env.spec.id if env.spec else "drive")
         if progress:
-            progress(min(done, frames), frames)
+            progress(min(recorded, frames), frames)

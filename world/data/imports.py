@@ -1,4 +1,4 @@
-"""What all imports share: episodes of any origin become one dataset, and where asked a second one that is held out."""
+"""Shared by all imports: writes episodes as one dataset, and on request a second one that is held out."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from world.errors import DataError
 from world.inputs import DRIVING, Inputs
 
 SHARD_FRAMES = 2000  # a shard's video is encoded in memory
-HOLD_OUT = 10  # every so many-th episode is held out
-TOLERANCE = 1e-3  # of an action's range: rounding is not a fault
+HOLD_OUT = 10  # every tenth episode is held out
+TOLERANCE = 1e-3  # of an action's range, for rounding
 LARGEST_HEIGHT = 144  # pixels; larger pictures are scaled down unless a size is asked for
 
 
 def quiet(text: str) -> None:
-    """For whoever asks for no notes."""
+    """Discards a note."""
 
 
 def write_dataset(
@@ -35,9 +35,11 @@ def write_dataset(
     robot_type: str = "other",
     card: str = "",
 ) -> tuple[int, int]:
-    """Writes the episodes to `out`, and every tenth (at least the last) to `held_out` where given; counts of frames.
+    """Writes the episodes to `out`, and every tenth (at least the last) to `held_out` if given; returns the numbers of
+    frames.
 
-    DataError for a folder that holds something already, actions out of bounds, or too few episodes to hold one out.
+    DataError where a folder is not empty or cannot be written, actions are out of bounds, or there are too few
+    episodes.
     """
     folders = [out] if held_out is None else [out, held_out]
     for folder in folders:
@@ -45,17 +47,17 @@ def write_dataset(
             raise DataError(f"{folder} is not empty; choose another folder or delete it first.")
     frames = [0, 0]
     try:
-        shelves = [_Shelf(folder, inputs, fps) for folder in folders]
-        for held, episode in _apart(episodes, held_out is not None):
+        shard_sets = [_ShardSet(folder, inputs, fps) for folder in folders]
+        for is_held_out, episode in _split(episodes, held_out is not None):
             check_actions(episode, inputs)
-            shelves[held].add(episode)
-            frames[held] += len(episode)
+            shard_sets[is_held_out].add(episode)
+            frames[is_held_out] += len(episode)
         if not frames[0]:
             raise DataError("There is nothing to import: no episode is long enough.")
         if held_out is not None and not frames[1]:
             raise DataError("There is only one episode, so none can be held out; leave --held-out away or import more.")
-        for shelf, split in zip(shelves, ("train", "validation"), strict=False):
-            shelf.finish(split, robot_type, card)
+        for shards, split in zip(shard_sets, ("train", "validation"), strict=False):
+            shards.finish(split, robot_type, card)
     except OSError as error:
         raise DataError(
             f"{out} could not be written ({error.strerror or error}); make room or choose another."
@@ -68,7 +70,7 @@ def write_dataset(
 
 
 def check_actions(episode: Episode, inputs: Inputs) -> None:
-    """DataError, with the row, for an action that is out of its bounds or no choice."""
+    """DataError, naming the row, where an action is out of bounds or not one-hot."""
     if "action" not in episode.values:
         return
     actions = np.asarray(episode.values["action"], np.float64).reshape(len(episode), -1)
@@ -85,27 +87,27 @@ def check_actions(episode: Episode, inputs: Inputs) -> None:
 
 
 def even_size(height: int, width: int) -> tuple[int, int]:
-    """The size a picture is kept at: at most LARGEST_HEIGHT high, both sides even as H.264 wants them."""
+    """The (height, width) of an imported picture: at most LARGEST_HEIGHT high, both even as H.264 requires."""
     scale = min(1.0, LARGEST_HEIGHT / height)
     return max(2, 2 * round(height * scale / 2)), max(2, 2 * round(width * scale / 2))
 
 
-def _apart(episodes: Iterable[Episode], hold_out: bool) -> Iterator[tuple[int, Episode]]:
-    """(1, episode) for those to be held out, else (0, episode). One episode is kept waiting: it may be the last."""
-    number, waiting, held = 0, None, 0
+def _split(episodes: Iterable[Episode], hold_out: bool) -> Iterator[tuple[int, Episode]]:
+    """Yields (1, episode) for those held out, else (0, episode). Lags one episode behind: the last may be held out."""
+    number, waiting, count = 0, None, 0
     for episode in episodes:
         if waiting is not None:
             number += 1
             now = int(hold_out and number % HOLD_OUT == 0)
-            held += now
+            count += now
             yield now, waiting
         waiting = episode
     if waiting is not None:
-        yield int(hold_out and not held and number > 0), waiting
+        yield int(hold_out and not count and number > 0), waiting
 
 
-class _Shelf:
-    """Shards of one dataset, begun as they are needed."""
+class _ShardSet:
+    """The shards of one dataset, opened as needed."""
 
     def __init__(self, folder: Path, inputs: Inputs, fps: float) -> None:
         self.folder, self.inputs, self.fps = folder, inputs, fps

@@ -1,7 +1,7 @@
-"""LeRobot datasets of others (v2.0, v2.1 and v3) as ours: one camera, the actions with their bounds, ten frames a second.
+"""Imports LeRobot datasets (v2.0, v2.1 and v3): one camera, the actions with their bounds, ten frames a second.
 
-v2 keeps a parquet and a video an episode, v3 many episodes a file, in any order. Of a robot's state nothing is taken over; of
-our own columns, where a dataset has them, all are.
+v2 stores a parquet and a video per episode, v3 many episodes per file, in any order. A robot's state is not imported;
+our own columns are, where a dataset has them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from world.controls import FPS
 from world.data.imports import even_size, quiet, write_dataset
-from world.data.sampling import between, check_rate, nearest, resampled
+from world.data.sampling import between, check_rate, nearest, resample
 from world.data.schema import COLUMNS, Episode
 from world.data.video import fit, read_pictures
 from world.errors import DataError
@@ -31,9 +31,9 @@ from world.inputs import DRIVING, Inputs
 from world.telling import Count, Say
 
 MAJORS = ("v2", "v3")
-NEAR = 2.0  # seconds that are read on rather than sought
-ALWAYS = 1e9  # seconds after all others
-CHUNK = 1000  # episodes of a v2 folder, where it does not say
+NEAR = 2.0  # s; a gap up to this is decoded, a longer one is sought
+ALWAYS = 1e9  # s; after all frames
+CHUNK = 1000  # default number of episodes in a v2 folder
 
 
 def import_lerobot(
@@ -48,10 +48,11 @@ def import_lerobot(
     progress: Count | None = None,
     note: Say = quiet,
 ) -> tuple[int, int]:
-    """The dataset at `root` as one of ours at `fps`; counts of frames there and held out.
+    """Imports the dataset at `root` at `fps`; returns the numbers of frames written and held out.
 
-    `camera`, `action`: the features with the pictures and the actions, where there are several. Actions keep their names;
-    their bounds are the smallest and largest values there are. `note` is told of what is left out.
+    camera, action: the features with pictures and actions, where there are several. Actions keep their names; their
+    bounds are the extreme values. note: gets a sentence for what is left out. DataError where the dataset cannot be
+    used.
     """
     source = Source.open(root, camera, action)
     check_rate(source.fps, fps, root.name)
@@ -66,7 +67,7 @@ def import_lerobot(
 
 @dataclass(frozen=True)
 class EpisodeFiles:
-    """One episode: its table, its task, and where its pictures lie: a video from `begin` seconds on, or the table."""
+    """One episode: its table, its task, and its pictures: in a video from `begin` seconds on, or in the table."""
 
     table: pa.Table
     task: str
@@ -74,7 +75,7 @@ class EpisodeFiles:
     begin: float
 
     def times(self, fps: float) -> np.ndarray:
-        """Seconds of its rows from its first one."""
+        """Seconds of its rows [T] from the first."""
         if "timestamp" in self.table.column_names:
             times = _rows(self.table["timestamp"])[:, 0]
             if np.isfinite(times).all() and (np.diff(times) > 0).all():
@@ -84,7 +85,7 @@ class EpisodeFiles:
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset: its folder, its meta/info.json, and the features that pictures and actions are taken from."""
+    """A dataset: its folder, its meta/info.json, and the features used for pictures and actions."""
 
     root: Path
     info: dict[str, Any]
@@ -93,7 +94,7 @@ class Source:
 
     @classmethod
     def open(cls, root: Path, camera: str | None, action: str | None) -> Source:
-        """DataError where `root` is no LeRobot dataset of a known version, or its camera or actions are not clear."""
+        """DataError where `root` is no LeRobot dataset of a known version, or its camera or action is ambiguous."""
         try:
             info = json.loads((root / "meta/info.json").read_text("utf-8"))
             version, features = info["codebase_version"], info["features"]
@@ -110,15 +111,19 @@ class Source:
             raise DataError(
                 f"{root} has no actions; name what moves it with --action, or take a video alone: `lucidrive import video`."
             )
-        camera = _chosen("which pictures: --camera", camera, cameras, cameras)
-        return cls(root, info, camera, _chosen("which actions: --action", action, numbers, usual))
+        camera = _choose("which pictures: --camera", camera, cameras, cameras)
+        return cls(root, info, camera, _choose("which actions: --action", action, numbers, usual))
 
     @property
     def fps(self) -> float:
+        """Frames per second."""
         return float(self.info["fps"])
 
     def inputs(self) -> Inputs:
-        """A car's, where the actions are steer and accel; else the actions, bounded by what occurs."""
+        """A car's, where the actions are steer and accel; else the actions, bounded by their extreme values.
+
+        DataError where an action is not finite.
+        """
         feature = self.info["features"][self.action]
         names = _flat_names(feature.get("names"))
         if names == ("steer", "accel"):
@@ -135,7 +140,7 @@ class Source:
         return Inputs(names, tuple((low - still).tolist()), tuple((high + still).tolist()))
 
     def parts(self) -> Iterator[EpisodeFiles]:
-        """Every episode, in order."""
+        """Yields every episode in order. DataError where tables are missing."""
         yield from self._parts_v3() if str(self.info["codebase_version"]).startswith("v3") else self._parts_v2()
 
     def __len__(self) -> int:
@@ -150,8 +155,8 @@ class Source:
     def _in_video(self) -> bool:
         return bool(self.info["features"][self.camera]["dtype"] == "video")
 
-    def _wanted(self) -> list[str]:
-        """The columns that are read: not, say, the pictures of other cameras."""
+    def _column_names(self) -> list[str]:
+        """The columns to read, without other cameras' pictures."""
         pictures = [] if self._in_video() else [self.camera]
         return [self.action, *COLUMNS, *pictures, "timestamp", "episode_index"]
 
@@ -160,7 +165,7 @@ class Source:
         for entry in map(json.loads, filter(None, lines)):
             number = int(entry["episode_index"])
             where = {"episode_chunk": number // int(self.info.get("chunks_size", CHUNK)), "episode_index": number}
-            table = _read(self.root / self.info["data_path"].format(**where), self._wanted())
+            table = _read(self.root / self.info["data_path"].format(**where), self._column_names())
             video = self.info["video_path"].format(**where, video_key=self.camera) if self._in_video() else None
             yield EpisodeFiles(table, _first(entry.get("tasks")), self.root / video if video else None, 0.0)
 
@@ -168,11 +173,11 @@ class Source:
         tables = [_read(path) for path in sorted(self.root.glob("meta/episodes/*/*.parquet"))]
         if not tables:
             raise DataError(f"{self.root} has no list of episodes (meta/episodes); copy it again.")
-        listed = pa.concat_tables([table.drop(_statistics(table)) for table in tables], promote_options="permissive")
-        packed = lru_cache(maxsize=1)(lambda path: _read(path, self._wanted()))  # a file holds many episodes
-        for entry in listed.sort_by("episode_index").to_pylist():
+        episodes = pa.concat_tables([table.drop(_statistics(table)) for table in tables], promote_options="permissive")
+        read_file = lru_cache(maxsize=1)(lambda path: _read(path, self._column_names()))  # a file holds many episodes
+        for entry in episodes.sort_by("episode_index").to_pylist():
             where = {kind: int(entry[f"data/{kind}"]) for kind in ("chunk_index", "file_index")}
-            rows = packed(self.root / self.info["data_path"].format(**where))
+            rows = read_file(self.root / self.info["data_path"].format(**where))
             rows = rows.filter(pc.equal(rows["episode_index"], entry["episode_index"]))
             video, begin = None, 0.0
             if self._in_video() and len(rows):
@@ -191,7 +196,7 @@ def _episodes(
         for number, part in enumerate(source.parts(), 1):
             if len(part.table):
                 times = part.times(source.fps)
-                rows = [row for _, row in resampled(((float(time), row) for row, time in enumerate(times)), fps)]
+                rows = [row for _, row in resample(((float(time), row) for row, time in enumerate(times)), fps)]
                 images = []
                 for image in _pictures(source, part, times, rows, videos):
                     size = size or even_size(*image.shape[:2])
@@ -212,16 +217,16 @@ def _pictures(
         yield from videos.pictures(part, times[rows], source.fps)
     else:
         for row in rows:
-            yield _stored(part.table, source.camera, row, source.root)
+            yield _load_image(part.table, source.camera, row, source.root)
 
 
 def _columns(
-    part: EpisodeFiles, source: Source, inputs: Inputs, times: np.ndarray, kept: np.ndarray
+    part: EpisodeFiles, source: Source, inputs: Inputs, times: np.ndarray, starts: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Actions, averaged from frame to frame, and what there is of our own columns."""
-    action = between(times, _rows(part.table[source.action]), kept, mean=not inputs.one_hot)
+    """Actions, averaged from frame to frame, and those of our own columns that exist."""
+    action = between(times, _rows(part.table[source.action]), starts, mean=not inputs.one_hot)
     ours = [name for name in COLUMNS if name in part.table.column_names and name != "action" and inputs.driving]
-    return {"action": action} | {name: between(times, _rows(part.table[name]), kept, mean=False) for name in ours}
+    return {"action": action} | {name: between(times, _rows(part.table[name]), starts, mean=False) for name in ours}
 
 
 @contextmanager
@@ -233,7 +238,9 @@ def _whole(root: Path) -> Iterator[None]:
 
 
 class _Videos:
-    """Pictures out of videos that hold several episodes, each read on from where the last one ended, or sought."""
+    """Pictures of videos that hold several episodes; decoding goes on from the last episode where it can, else it
+    seeks.
+    """
 
     def __init__(self) -> None:
         self._path: Path | None = None
@@ -241,15 +248,18 @@ class _Videos:
         self._end = 0.0
 
     def pictures(self, part: EpisodeFiles, times: np.ndarray, fps: float) -> Iterator[np.ndarray]:
-        """The pictures nearest to `times`, in seconds from the episode's first."""
+        """Yields the pictures nearest to `times`, in seconds from the episode's first.
+
+        DataError where one is missing.
+        """
         assert part.video is not None
         first = part.begin + float(times[0])
         if part.video != self._path or not self._end < first < self._end + NEAR:
             if not part.video.exists():
                 raise DataError(f"{part.video} is missing; copy the dataset again.")
             self._path, self._frames = part.video, read_pictures(part.video, begin=max(0.0, first - 0.5 / fps))
-        wanted = part.begin + times
-        for at, (time, picture) in zip(wanted, nearest(self._read(), wanted), strict=True):
+        moments = part.begin + times
+        for at, (time, picture) in zip(moments, nearest(self._read(), moments), strict=True):
             if abs(time - at) > 1.5 / fps:
                 raise DataError(
                     f"{part.video.name} is cut off or has a hole: no picture at {at:.2f} s, where an episode has one; copy it "
@@ -264,20 +274,20 @@ class _Videos:
         yield self._end + ALWAYS, None  # the last frame is the nearest to its own time
 
 
-def _stored(table: pa.Table, camera: str, row: int, root: Path) -> np.ndarray:
-    """A picture kept in the table itself as an encoded file, or by its path."""
+def _load_image(table: pa.Table, camera: str, row: int, root: Path) -> np.ndarray:
+    """A picture stored in the table as an encoded file, or by its path."""
     cell = table[camera][row].as_py()
     cell = cell if isinstance(cell, dict) else {"bytes": cell}
     try:
-        encoded = io.BytesIO(cell["bytes"]) if cell.get("bytes") else root / cell["path"]
-        return np.array(Image.open(encoded).convert("RGB"))
+        file = io.BytesIO(cell["bytes"]) if cell.get("bytes") else root / cell["path"]
+        return np.array(Image.open(file).convert("RGB"))
     except (TypeError, KeyError, OSError, UnidentifiedImageError) as error:
         raise DataError(f"A picture in the tables cannot be read ({error}); copy the dataset again.") from error
 
 
-def _read(path: Path, wanted: list[str] | None = None) -> pa.Table:
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     names = pq.read_schema(path).names
-    return pq.read_table(path, columns=[name for name in names if wanted is None or name in wanted])
+    return pq.read_table(path, columns=[name for name in names if columns is None or name in columns])
 
 
 def _statistics(table: pa.Table) -> list[str]:
@@ -285,7 +295,7 @@ def _statistics(table: pa.Table) -> list[str]:
 
 
 def _rows(column: pa.ChunkedArray) -> np.ndarray:
-    """float64 [T, n] of a column of numbers of any kind, or of lists of such."""
+    """float64 [T, n] of a column of numbers or of lists of numbers."""
     flat, rows = column.combine_chunks(), len(column)
     while pa.types.is_nested(flat.type):
         flat = flat.flatten()
@@ -293,14 +303,14 @@ def _rows(column: pa.ChunkedArray) -> np.ndarray:
     return values.reshape(rows, -1) if rows else np.empty((0, 1))
 
 
-def _chosen(which: str, name: str | None, known: list[str], usual: list[str]) -> str:
-    """The named one, by its last part too; without a name the only usual one. DataError."""
+def _choose(which: str, name: str | None, options: list[str], usual: list[str]) -> str:
+    """The option of that name or with it as its last part; without a name the only usual one. DataError."""
     if name is None and len(usual) == 1:
         return usual[0]
-    found = [one for one in known if one == name] or [one for one in known if name and one.endswith(f".{name}")]
-    if len(found) != 1:
-        raise DataError(f"Say {which} with one of {', '.join(known) or 'none: it has none'}.")
-    return found[0]
+    matches = [one for one in options if one == name] or [one for one in options if name and one.endswith(f".{name}")]
+    if len(matches) != 1:
+        raise DataError(f"Say {which} with one of {', '.join(options) or 'none: it has none'}.")
+    return matches[0]
 
 
 def _flat_names(names: Any) -> tuple[str, ...]:

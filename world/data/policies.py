@@ -1,4 +1,4 @@
-"""Who acts while an environment is recorded: chance, smooth chance, or a function of yours, with or without bursts."""
+"""Policies for recording an environment: random, smooth random, or a user's function, with or without bursts."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from world.data.spaces import Actions
 from world.errors import DataError
 from world.inputs import Inputs
 
-MEMORY_SECONDS = 0.7  # of smooth chance
-BURST_EVERY, BURST_SECONDS = 3.0, (0.5, 2.0)  # s between bursts of chance, s that one lasts
+MEMORY_SECONDS = 0.7  # correlation time of SmoothPolicy
+BURST_EVERY, BURST_SECONDS = 3.0, (0.5, 2.0)  # mean s between random bursts, range of their length
 
 
 class EnvPolicy(Protocol):
-    """Chooses the next action from what an environment shows."""
+    """Chooses the next action from an observation."""
 
     def __call__(self, observation: Any) -> np.ndarray:
-        """The action as the dataset has it: one number an input."""
+        """The action in the dataset's form: one number per input."""
         ...
 
 
-class Chance:
-    """A new action every frame, anywhere within the bounds."""
+class RandomPolicy:
+    """A new action every frame, uniform within the bounds."""
 
     def __init__(self, inputs: Inputs, rng: np.random.Generator) -> None:
         self.inputs, self.rng = inputs, rng
 
     def __call__(self, observation: Any) -> np.ndarray:
+        """A uniform action, or a random choice."""
         if self.inputs.one_hot:
             return np.eye(len(self.inputs))[self.rng.integers(len(self.inputs))]
         return self.rng.uniform(self.inputs.low, self.inputs.high)
 
 
-class Smooth(Chance):
-    """Numbers wander about rest with a short memory; a choice is kept for a while."""
+class SmoothPolicy(RandomPolicy):
+    """Numbers follow an autoregressive process about rest; a choice is held for a while."""
 
     def __init__(self, inputs: Inputs, rng: np.random.Generator) -> None:
         super().__init__(inputs, rng)
@@ -49,6 +50,7 @@ class Smooth(Chance):
         self._choice = super().__call__(None)
 
     def __call__(self, observation: Any) -> np.ndarray:
+        """The next step of the process, or a new choice with the same correlation time."""
         keep = math.exp(-1 / (MEMORY_SECONDS * FPS))
         if self.inputs.one_hot:
             if self.rng.random() > keep:
@@ -59,42 +61,47 @@ class Smooth(Chance):
         return np.clip(rest + 0.6 * self._wander * np.maximum(high - rest, rest - low), low, high)
 
 
-class Yours:
-    """A function observation -> action, as the environment takes it."""
+class FunctionPolicy:
+    """A function observation -> action in the environment's own form."""
 
     def __init__(self, function: Callable[[Any], Any], actions: Actions) -> None:
         self.function, self.actions = function, actions
 
     def __call__(self, observation: Any) -> np.ndarray:
+        """The function's action. DataError where it returns no action of the environment."""
         return self.actions.flat(self.function(observation))
 
 
-class Varied:
-    """Now and then smooth chance takes over for a while, so that the data also show what lies beside the policy's way."""
+class BurstPolicy:
+    """Adds bursts of smooth random actions, so that the data also cover states off the policy's path."""
 
     def __init__(self, policy: EnvPolicy, inputs: Inputs, rng: np.random.Generator) -> None:
         self.policy, self.inputs, self.rng = policy, inputs, rng
-        self._burst, self._left = Smooth(inputs, rng), 0
+        self._burst, self._remaining = SmoothPolicy(inputs, rng), 0
 
     def __call__(self, observation: Any) -> np.ndarray:
-        if not self._left and self.rng.random() < 1 / (BURST_EVERY * FPS):
-            self._burst, self._left = Smooth(self.inputs, self.rng), round(self.rng.uniform(*BURST_SECONDS) * FPS)
-        if self._left:
-            self._left -= 1
+        """The policy's action, or during a burst a smooth random one."""
+        if not self._remaining and self.rng.random() < 1 / (BURST_EVERY * FPS):
+            self._burst, self._remaining = (
+                SmoothPolicy(self.inputs, self.rng),
+                round(self.rng.uniform(*BURST_SECONDS) * FPS),
+            )
+        if self._remaining:
+            self._remaining -= 1
             return self._burst(observation)
         return self.policy(observation)
 
 
 def find_policy(name: str, actions: Actions, vary: bool, rng: np.random.Generator) -> EnvPolicy:
-    """`random`, `smooth` or MODULE:FUNCTION; DataError where there is none of that name."""
+    """`random`, `smooth` or MODULE:FUNCTION. DataError where there is none of that name."""
     policy: EnvPolicy
     if name == "random":
-        policy = Chance(actions.inputs, rng)
+        policy = RandomPolicy(actions.inputs, rng)
     elif name == "smooth":
-        policy = Smooth(actions.inputs, rng)
+        policy = SmoothPolicy(actions.inputs, rng)
     else:
-        policy = Yours(_function(name), actions)
-    return Varied(policy, actions.inputs, rng) if vary else policy
+        policy = FunctionPolicy(_function(name), actions)
+    return BurstPolicy(policy, actions.inputs, rng) if vary else policy
 
 
 def _function(name: str) -> Callable[[Any], Any]:
@@ -104,11 +111,11 @@ def _function(name: str) -> Callable[[Any], Any]:
     here = str(Path.cwd())
     sys.path.insert(0, here)  # the module may lie where the command was started
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        function = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise DataError(f"The policy {name} cannot be imported ({error}); check its name and folder.") from error
     finally:
         sys.path.remove(here)
-    if not callable(found):
+    if not callable(function):
         raise DataError(f"{name} is not a function of an observation; name one.")
-    return found
+    return function

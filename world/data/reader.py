@@ -20,7 +20,7 @@ from world.inputs import Inputs
 
 @dataclass(frozen=True)
 class DriveDataset:
-    """A dataset on disk. `starts` int64 [E + 1]: frame indices at which the episodes begin, and the end of the last."""
+    """A dataset on disk. starts: int64 [E + 1], the first frame of each episode and the end of the last."""
 
     root: Path
     info: dict[str, Any]
@@ -29,7 +29,7 @@ class DriveDataset:
 
     @classmethod
     def open(cls, root: Path) -> DriveDataset:
-        """Opens the dataset at `root`; DataError where it is not one, or of another format version."""
+        """Opens the dataset at `root`. DataError where there is none, or its format version or length is wrong."""
         path = root / "meta/info.json"
         if not path.exists():
             raise DataError(
@@ -53,19 +53,24 @@ class DriveDataset:
 
     @property
     def fps(self) -> float:
+        """Frames per second."""
         return float(self.info["fps"])
 
     @property
     def inputs(self) -> Inputs:
-        """What leads to a frame: a car's steer, accel and motion, or the actions that the dataset names and bounds."""
+        """The world model's inputs: a car's steer, accel and motion, or the actions that the dataset names and bounds.
+
+        DataError for actions without bounds.
+        """
         return inputs_of(self.info["features"].get("action"), str(self.root))
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of its columns."""
         return tuple(self._table.column_names)
 
     def column(self, name: str) -> np.ndarray:
-        """One column over all frames: [T] or [T, n]; DataError when the dataset has no such column."""
+        """One column over all frames: [T] or [T, n]. DataError where the dataset has no such column."""
         if name not in self._table.column_names:
             raise DataError(f"The dataset {self.root} has no column '{name}'.")
         column = self._table[name].combine_chunks()
@@ -75,10 +80,14 @@ class DriveDataset:
 
     @property
     def tasks(self) -> list[str]:
+        """The sentences that `task_index` counts."""
         return pq.read_table(self.root / "meta/tasks.parquet")["task"].to_pylist()
 
     def images(self, size: tuple[int, int], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
-        """All frames as uint8 [T, H, W, 3], scaled by area to `size` (H, W)."""
+        """All frames as uint8 [T, H, W, 3], scaled by area to `size` (H, W).
+
+        DataError where the videos do not fit the tables.
+        """
         out = np.empty((len(self), *size, 3), np.uint8)
         row = 0
         for path in sorted((self.root / "videos" / IMAGE).glob("*/*.mp4")):

@@ -1,4 +1,4 @@
-"""From one frame rate to another: which frames to keep, and what was done between them."""
+"""Conversion of frame rates: which frames to keep, and the actions between them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from world.errors import DataError
 
 Image = TypeVar("Image")
 SLACK = 0.97  # a rate of 9.99 frames/s counts as 10
-HOLE = 3.5  # times the usual distance between rows that is a hole in them
-PATIENCE = 2.5  # frames' time without a frame: a hole in the video
+HOLE = 3.5  # of the median distance between rows: a larger one is a gap
+PATIENCE = 2.5  # frame periods without a frame: a gap in the video
 
 
 def check_rate(source: float, fps: float, name: str) -> None:
-    """DataError when there are too few frames: repeated ones would teach a world to stand still."""
+    """DataError where there are too few frames: repeated ones would teach a world model to stand still."""
     if source < SLACK * fps:
         raise DataError(f"{name} has {source:.3g} frames/s, fewer than the {fps:g} asked for; record it with more.")
 
 
-def resampled(frames: Iterable[tuple[float, Image]], fps: float) -> Iterator[tuple[float, Image]]:
-    """The frames nearest to 0, 1/fps, 2/fps ... seconds, with their own times. Times must rise."""
+def resample(frames: Iterable[tuple[float, Image]], fps: float) -> Iterator[tuple[float, Image]]:
+    """Yields the frames nearest to 0, 1/fps, 2/fps ... seconds, with their own times. Times must rise."""
     return nearest(frames, (number / fps for number in count()))
 
 
-def nearest(frames: Iterable[tuple[float, Image]], wanted: Iterable[float]) -> Iterator[tuple[float, Image]]:
-    """The frame nearest to each wanted time, with its own, as long as there are frames. Both times must rise."""
-    marks = iter(wanted)
+def nearest(frames: Iterable[tuple[float, Image]], moments: Iterable[float]) -> Iterator[tuple[float, Image]]:
+    """Yields the frame nearest to each of `moments`, with its own time, until the frames end. Both times must rise."""
+    marks = iter(moments)
     at = next(marks, None)
     before: tuple[float, Image] | None = None
     for time, image in frames:
@@ -41,16 +41,19 @@ def nearest(frames: Iterable[tuple[float, Image]], wanted: Iterable[float]) -> I
         before = time, image
 
 
-def pieces(times: np.ndarray, fps: float) -> list[slice]:
-    """Frames at `times` (seconds) parted where too few are there to be shown at `fps`, or where the clock jumps back."""
+def split_at_gaps(times: np.ndarray, fps: float) -> list[slice]:
+    """Ranges of frames at `times` (seconds), split at gaps too long for `fps` and where the clock jumps back."""
     gaps = np.diff(times)
     cuts = np.flatnonzero((gaps > PATIENCE / fps) | (gaps < 0)) + 1
     return [slice(int(a), int(b)) for a, b in pairwise([0, *cuts, len(times)])]
 
 
 def between(times: np.ndarray, values: np.ndarray, starts: np.ndarray, *, mean: bool = True) -> np.ndarray:
-    """What was in force from each of `starts` to the next: the mean [len(starts), n] of the rows `values` [T, n] at
-    `times` [T] in that span, or the last row before it where there is none; without `mean`, the span's first row."""
+    """Values from each of `starts` until the next, [len(starts), n].
+
+    The mean of the rows `values` [T, n] at `times` [T] in that span, or the last row before it where there is none;
+    without `mean`, the span's first row.
+    """
     edges = np.append(starts, starts[-1] + (np.diff(starts).mean() if len(starts) > 1 else np.inf)) - 1e-6
     first = np.searchsorted(times, edges)
     out = np.empty((len(starts), values.shape[1]))
@@ -63,7 +66,7 @@ def between(times: np.ndarray, values: np.ndarray, starts: np.ndarray, *, mean: 
 
 
 def check_times(times: np.ndarray, spans: Sequence[tuple[float, float]], name: str, lines: Sequence[int]) -> None:
-    """DataError, with the lines, unless the sorted rows' times cover the spans, in seconds, without a hole in any."""
+    """DataError, naming the lines, where the sorted `times` do not cover the spans (seconds) without a gap."""
     gaps = np.diff(times)
     usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
     for row in np.flatnonzero(gaps > HOLE * usual).tolist():

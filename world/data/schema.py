@@ -1,8 +1,8 @@
-"""The columns of a driving dataset, row by row.
+"""The columns of a driving dataset.
 
-Row t holds frame t and the control applied at t, which leads to frame t + 1. Commanded values (`action`,
-`control.*`), the expert's advice (`expert.*`) and what is true of the frame (`observation.*`, `label.*`, `event.*`; of a clip,
-`facts.*` and `readout.*`) never share a column.
+Row t holds frame t and the control applied at t, which leads to frame t + 1. Commands (`action`, `control.*`), the
+expert's actions (`expert.*`) and ground truth (`observation.*`, `label.*`, `event.*`; of a clip, `facts.*` and
+`readout.*`) never share a column.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ IMAGE = "observation.images.front"
 
 
 class Column(NamedTuple):
-    """A column's dtype and shape a row, with names of its entries."""
+    """A column's dtype and shape per row, with names of its entries."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -79,21 +79,24 @@ KNOWN = COLUMNS | CLIPS
 
 
 def columns(inputs: Inputs) -> dict[str, Column]:
-    """The columns of a dataset whose actions these are: a car's are steer and accel, others are the inputs themselves."""
+    """The columns of a dataset with these inputs: a car's action is steer and accel, others are the inputs themselves."""
     if inputs.driving:
         return KNOWN
     return KNOWN | {"action": Column("float32", (len(inputs),), inputs.names)}
 
 
 def bounds(inputs: Inputs) -> dict[str, Any]:
-    """What meta/info.json says of actions besides their names and shape."""
+    """What meta/info.json states of actions besides their names and shape."""
     if inputs.driving:
         return {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
     return {"low": list(inputs.low), "high": list(inputs.high), "one_hot": inputs.one_hot}
 
 
 def inputs_of(action: Mapping[str, Any] | None, where: str) -> Inputs:
-    """The inputs out of info.json's feature `action`; a video without one may be a car's. DataError for unnamed bounds."""
+    """The inputs of info.json's feature `action`; a video without one counts as a car's.
+
+    DataError where bounds are missing.
+    """
     if action is None or action.get("names") == ["steer", "accel"]:
         return DRIVING
     try:
@@ -108,8 +111,9 @@ def inputs_of(action: Mapping[str, Any] | None, where: str) -> Inputs:
 class Episode:
     """One uninterrupted drive of T frames.
 
-    images: uint8 [T, H, W, 3]; values: column name -> array [T] or [T, n]; task: the episode in a sentence.
-    Columns may be left out (a recorded video has no labels) but not made up: only names in `KNOWN` are taken.
+    images: uint8 [T, H, W, 3]; values: column name -> array [T] or [T, n]; task: the episode in a sentence. Columns may
+    be missing (a recorded video has no labels), but their names must be in `KNOWN`. DataError where a shape, name or
+    value is wrong.
     """
 
     images: np.ndarray

@@ -1,4 +1,4 @@
-"""What a dataset's columns hold, in the figures that LeRobot's trainers scale by: of an episode, and of the whole."""
+"""Dataset statistics as LeRobot's trainers scale by them: per episode, and over all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Summary = dict[str, list[Any]]
 
 
 def summary(rows: np.ndarray) -> Summary:
-    """Of rows [T, n]: a list of n for each figure, and how many rows there are."""
+    """Statistics of rows [T, n]: a list of n per figure, and the count of rows."""
     quantiles = np.quantile(rows, list(QUANTILES.values()), axis=0)
     figures = {"min": rows.min(0), "max": rows.max(0), "mean": rows.mean(0), "std": rows.std(0)}
     figures |= dict(zip(QUANTILES, quantiles, strict=True))
@@ -24,7 +24,7 @@ def summary(rows: np.ndarray) -> Summary:
 
 
 def shades(images: Iterable[np.ndarray]) -> np.ndarray:
-    """How often each value occurs in pictures uint8 [H, W, 3]: int64 [3, 256]."""
+    """Histogram of pictures uint8 [H, W, 3]: int64 [3, 256]."""
     counts = np.zeros((3, 256), np.int64)
     for image in images:
         for channel in range(3):
@@ -33,13 +33,15 @@ def shades(images: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def shades_of(video: Path, lengths: Sequence[int]) -> list[np.ndarray]:
-    """Likewise of each episode in a video that holds episodes of these lengths."""
+    """The histogram of each episode in a video that holds episodes of these lengths."""
     images = read_video(video)
     return [shades(islice(images, length)) for length in lengths]
 
 
 def picture_summary(counts: np.ndarray, frames: int) -> Summary:
-    """Of pictures with `shades` counts [3, 256]: figures in [0, 1] of the shape [3, 1, 1], as many pictures as `frames`."""
+    """Statistics of pictures with histogram `counts` [3, 256]: figures in [0, 1] of shape [3, 1, 1], and the count of
+    frames.
+    """
     values, share = np.arange(256) / 255, counts / counts.sum(1, keepdims=True)
     mean = share @ values
     there = counts > 0

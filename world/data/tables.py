@@ -1,4 +1,4 @@
-"""Logs as spreadsheets and loggers write them: text in columns, whatever its code, delimiter, decimal sign and comments."""
+"""Reads logs of spreadsheets and loggers: text in columns of any encoding, delimiter, decimal sign and comment style."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ DELIMITERS = (";", "\t", "|", ",", " ")
 COMMENTS = ("#", "%", "//")
 UNSIGNED = r"\s*(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RECIPE = re.compile(rf"(?:\*\s*(?P<factor>[+-]?{UNSIGNED}))?\s*(?P<offset>[+-]{UNSIGNED})?")
-ODD = str.maketrans({"\u2212": "-", "\u00a0": "", "\u202f": "", "'": ""})  # a true minus; what groups digits
+ODD = str.maketrans({"\u2212": "-", "\u00a0": "", "\u202f": "", "'": ""})  # minus sign; digit separators
 WORDS = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}
-ENOUGH = 20  # rows that show how a table is written
+ENOUGH = 20  # rows to detect the delimiter by
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column of a table is which of ours, and what to make of its numbers: `COLUMN*FACTOR+OFFSET`."""
+    """Our columns mapped to a table's, with a scale: `COLUMN*FACTOR+OFFSET`."""
 
     of: Mapping[str, str]
 
     @classmethod
     def parse(cls, text: str) -> Columns:
-        """`steer=wheel_angle*-0.002,accel=throttle,time=t-1700000000`; DataError for anything else."""
-        found = {}
-        for part in filter(None, (piece.strip() for piece in text.split(","))):
-            name, equals, source = (piece.strip() for piece in part.partition("="))
+        """Parses `steer=wheel_angle*-0.002,accel=throttle,time=t-1700000000`. DataError for anything else."""
+        sources = {}
+        for part in filter(None, map(str.strip, text.split(","))):
+            name, equals, source = map(str.strip, part.partition("="))
             if not equals or not name or not source:
                 raise DataError(f"'{part}' maps no column; write steer=wheel_angle,accel=throttle.")
-            if name in found:
+            if name in sources:
                 raise DataError(f"'{name}' is mapped twice; name each column of ours once.")
-            found[name] = source
-        return cls(found)
+            sources[name] = source
+        return cls(sources)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnSource:
-    """One column: its place in the table, and what its numbers are multiplied by and moved by."""
+    """One column: its index in the table, and the factor and offset of its numbers."""
 
     column: int
     factor: float = 1.0
@@ -55,7 +55,7 @@ class ColumnSource:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A log as text: the names of its columns, a row of cells each, and the lines that they stand in."""
+    """A log as text: the names of its columns, its rows of cells, and their line numbers."""
 
     name: str
     names: tuple[str, ...]
@@ -64,12 +64,15 @@ class Table:
 
     @classmethod
     def read(cls, path: Path, note: Say) -> Table:
-        """DataError, with the line, for what is no table. `note` is told what was taken otherwise than it stands there."""
+        """Reads the file; `note` gets a sentence for each assumption.
+
+        DataError, naming the line, where it is no table.
+        """
         lines = list(enumerate(io.StringIO(_text(path, note), newline=None), 1))
         lines = [(number, line.rstrip("\n")) for number, line in lines if line.strip(" \n\t;,|\x00")]
         delimiter = None
-        if lines and (told := re.fullmatch(r"sep=(.)", lines[0][1].strip())):  # spreadsheets' own hint
-            delimiter, lines = told[1], lines[1:]
+        if lines and (hint := re.fullmatch(r"sep=(.)", lines[0][1].strip())):  # a spreadsheet's hint
+            delimiter, lines = hint[1], lines[1:]
         comments = [(number, line) for number, line in lines if line.lstrip().startswith(COMMENTS)]
         lines = [(number, line) for number, line in lines if not line.lstrip().startswith(COMMENTS)]
         if not lines:
@@ -92,14 +95,14 @@ class Table:
         return cls(path.name, header, tuple(row for _, row in cells), tuple(number for number, _ in cells))
 
     def source(self, text: str) -> ColumnSource:
-        """The column that `COLUMN*FACTOR+OFFSET` means; its name may itself hold such signs. DataError where there is none."""
+        """The column of `COLUMN*FACTOR+OFFSET`; its name may contain such signs. DataError where there is none."""
         for name in sorted(self.names, key=lambda name: (len(name), text.startswith(name)), reverse=True):
-            told = RECIPE.fullmatch(text[len(name) :].strip())
-            if name and text[: len(name)].casefold() == name.casefold() and told:
+            recipe = RECIPE.fullmatch(text[len(name) :].strip())
+            if name and text[: len(name)].casefold() == name.casefold() and recipe:
                 same = [place for place, other in enumerate(self.names) if other == name]
                 if len(same) > 1:
                     raise DataError(f"{self.name} has {len(same)} columns '{name}'; give each a name of its own.")
-                factor, offset = (_plain(told[part]) for part in ("factor", "offset"))
+                factor, offset = (_plain(recipe[part]) for part in ("factor", "offset"))
                 return ColumnSource(same[0], 1.0 if factor is None else factor, offset)
         column, star, by = text.partition("*")
         if star and column.strip() in self.names:
@@ -108,10 +111,11 @@ class Table:
         raise DataError(f"{self.name} has no column '{column}'; it has {', '.join(filter(None, self.names))}.")
 
     def cells(self, column: int) -> list[str]:
+        """The texts of a column, "" where a row is too short."""
         return [row[column] if column < len(row) else "" for row in self.rows]
 
     def numbers(self, source: ColumnSource) -> np.ndarray:
-        """float64 [rows]. DataError, with the line, for what is missing, no number or not finite."""
+        """float64 [rows]. DataError, naming the line, for a cell that is missing, no number or not finite."""
         cells, column = self.cells(source.column), self.names[source.column]
         comma = _comma(cells, self.lines, self.name)
         values = [_number(cell, comma) for cell in cells]
@@ -128,7 +132,7 @@ class Table:
 
 
 def _text(path: Path, note: Say) -> str:
-    """What a file says, by its byte-order mark, as UTF-8, or as the code page that spreadsheets fall back to."""
+    """A file's text, by its byte-order mark, as UTF-8, or as Windows-1252. DataError where it is no text."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -147,7 +151,7 @@ def _text(path: Path, note: Say) -> str:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """The one that stands in every line, a comma last: it may be a decimal sign."""
+    """The delimiter that every line has; a comma last, as it may be a decimal sign."""
     widths = {delimiter: [len(_parts(line, delimiter)) for line in lines] for delimiter in DELIMITERS}
     for delimiter in DELIMITERS[:3]:
         if min(widths[delimiter]) > 1:
@@ -162,7 +166,7 @@ def _parts(line: str, delimiter: str) -> list[str]:
 
 
 def _split(lines: Sequence[tuple[int, str]], delimiter: str, name: str) -> list[tuple[int, tuple[str, ...]]]:
-    """Each row with the number of its line; cells without the blanks about them."""
+    """Each row's line number and stripped cells."""
     if delimiter == " ":
         return [(number, tuple(line.split())) for number, line in lines]
     reader = csv.reader((line + "\n" for _, line in lines), delimiter=delimiter, skipinitialspace=True)
@@ -178,7 +182,7 @@ def _split(lines: Sequence[tuple[int, str]], delimiter: str, name: str) -> list[
 
 
 def _comma(cells: Sequence[str], lines: Sequence[int], name: str) -> bool:
-    """Whether a column's decimal sign is a comma. DataError, with the line, where some numbers have one and some a point."""
+    """Whether a column's decimal sign is a comma. DataError, naming the line, where signs are mixed."""
     signs = [max((cell.rfind(","), ","), (cell.rfind("."), "."))[1] if set(cell) & set(",.") else "" for cell in cells]
     if "," in signs and "." in signs:
         odd = "." if signs.count(".") < signs.count(",") else ","
@@ -190,7 +194,7 @@ def _comma(cells: Sequence[str], lines: Sequence[int], name: str) -> bool:
 
 
 def _number(cell: str, comma: bool) -> float | None:
-    """NaN for nothing; None for what is no number."""
+    """NaN for an empty cell; None for what is no number."""
     text = cell.strip().strip('"').translate(ODD)
     if comma:
         text = text.replace(".", "").replace(",", ".")

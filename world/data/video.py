@@ -1,4 +1,4 @@
-"""Videos in and out (PyAV): mp4 of H.264 at a constant rate is written; whatever FFmpeg's libraries decode is read."""
+"""Reads and writes videos (PyAV): writes H.264 mp4 at a constant rate, reads whatever FFmpeg's libraries decode."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from world.data.picture import HD, Orientation, Picture
 from world.errors import DataError
 
 BT601 = 6  # AVCOL_SPC_SMPTE170M
-SPARE = 3  # frames that a whole file may lack: headers round
+SPARE = 3  # frames that a whole file may lack, as headers round
 
 
 class VideoWriter:
     """Writes uint8 [H, W, 3] frames to one mp4. H and W must be even.
 
-    `target` may be a buffer in memory: where a disk may be full that is the safe way, because FFmpeg's libraries can
-    crash the process when a file of theirs cannot be finished.
+    target: a path, or a buffer in memory. Use a buffer where a disk may be full: FFmpeg's libraries can crash the
+    process when they cannot finish a file.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class VideoWriter:
         self.frames = 0
 
     def write(self, image: np.ndarray) -> None:
+        """Appends a frame uint8 [H, W, 3] of the first frame's size."""
         if self._stream is None:
             stream = self._container.add_stream("libx264", rate=self._fps, options=self._options)
             stream.height, stream.width = image.shape[:2]
@@ -52,6 +53,7 @@ class VideoWriter:
         self.frames += 1
 
     def close(self) -> None:
+        """Flushes the encoder and finishes the file."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
         self._container.close()
@@ -66,17 +68,20 @@ class VideoWriter:
 
 
 def read_video(path: Path, size: tuple[int, int] | None = None) -> Iterator[np.ndarray]:
-    """Yields the frames of a video as uint8 [H, W, 3], scaled by area to `size` (H, W) where given."""
+    """Yields a video's frames as uint8 [H, W, 3], scaled by area to `size` (H, W) if given.
+
+    DataError as `read_pictures`.
+    """
     for _, picture in read_pictures(path):
         yield picture.rgb(size)
 
 
 def read_pictures(path: Path, number: int | None = None, begin: float = 0.0) -> Iterator[tuple[float, Picture]]:
-    """The frames that a video shows, each with its time in seconds from the first one.
+    """Yields a video's frames, each with its time in seconds from the first one.
 
-    number: which of several video streams (default: the first). begin: seconds to skip to; then the times count from the
-    stream's own beginning, and the frames before `begin` that decoding needs are yielded too. DataError for a file without
-    video, one that cannot be decoded, and one that ends before it says it does.
+    number: which of several video streams (default: the first). begin: seconds to skip to; times then count from the
+    stream's start, and frames before `begin` that decoding needs are yielded too. DataError where there is no video, it
+    cannot be decoded, or it is cut off.
     """
     with _naming(path), av.open(str(path)) as container:
         stream = _stream(container, path, number)
@@ -88,8 +93,8 @@ def read_pictures(path: Path, number: int | None = None, begin: float = 0.0) -> 
             container.seek(round((begin + first) * av.time_base))
         whole = _Whole(container, stream, gap)
         aspect, turn = stream.sample_aspect_ratio or Fraction(1), None  # unknown where 0
-        for shown, frame in enumerate(_progressive(_decoded(container, stream, whole), stream)):
-            seconds = shown * gap if frame.time is None else frame.time
+        for index, frame in enumerate(_progressive(_decode(container, stream, whole), stream)):
+            seconds = index * gap if frame.time is None else frame.time
             first = seconds if first is None else first
             turn = turn or _turn(frame, path.name)
             yield seconds - first, Picture(frame, aspect, turn)
@@ -98,13 +103,13 @@ def read_pictures(path: Path, number: int | None = None, begin: float = 0.0) -> 
 
 
 def video_streams(path: Path) -> list[str]:
-    """What the video streams of a file are, the first of them to begin with; without a cover's picture. DataError."""
+    """Size and codec of each video stream of a file, cover pictures left out. DataError where it cannot be read."""
     with _naming(path), av.open(str(path)) as container:
         return [f"{one.width}x{one.height} {one.codec_context.name}" for one in _films(container)]
 
 
 def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Crops an image to the aspect ratio of `size` (H, W) about its centre, and scales it by area."""
+    """Crops an image about its centre to the aspect ratio of `size` (H, W), and scales it by area."""
     height, width = image.shape[:2]
     if (height, width) == size:
         return image.copy()
@@ -140,7 +145,7 @@ def _turn(frame: av.VideoFrame, name: str) -> Orientation:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """What FFmpeg's libraries say of a file, as a sentence."""
+    """Raises errors of FFmpeg's libraries as DataError."""
     try:
         yield
     except (av.error.FFmpegError, ValueError, OSError) as error:
@@ -150,33 +155,33 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 class _Whole:
-    """Whether a file holds all that it says it holds: by its index where it has one, else by how long it says it is."""
+    """Whether a file is complete: by its index where it has one, else by its stated length."""
 
     def __init__(self, container: InputContainer, stream: av.VideoStream, gap: float) -> None:
         self._container, self._stream, self._gap = container, stream, gap
         self._start = min(0.0, (container.start_time or 0) / av.time_base)  # Matroska's length counts from 0 on
-        self._reached = 0.0  # seconds of any stream, sound included
+        self._length = 0.0  # seconds of any stream, sound included
         self._frames = 0
 
     def add(self, packet: av.Packet) -> None:
         self._frames += packet.stream.index == self._stream.index and packet.size > 0 and not packet.is_discard
         if packet.pts is not None and packet.time_base is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            self._reached = max(self._reached, end - self._start)
+            self._length = max(self._length, end - self._start)
 
     def check(self, name: str) -> None:
-        """DataError for less than was said. Frames that lead in to a lossless cut are not meant to be shown, nor counted."""
+        """DataError where it is cut off. Lead-in frames of a lossless cut are not shown and not counted."""
         index = self._stream.index_entries if self._stream.frames else ()
-        if promised := sum(entry.size > 0 and not entry.is_discard for entry in index):
-            if self._frames < promised - SPARE:
-                raise DataError(f"{name} is cut off: {self._frames} of its {promised} frames are there; copy it again.")
+        if expected := sum(entry.size > 0 and not entry.is_discard for entry in index):
+            if self._frames < expected - SPARE:
+                raise DataError(f"{name} is cut off: {self._frames} of its {expected} frames are there; copy it again.")
             return
-        said = (self._container.duration or 0) / av.time_base
-        if self._reached < said - max(SPARE * self._gap, 0.25):
-            raise DataError(f"{name} is cut off: {self._reached:.1f} s of its {said:.1f} s are there; copy it again.")
+        length = (self._container.duration or 0) / av.time_base
+        if self._length < length - max(SPARE * self._gap, 0.25):
+            raise DataError(f"{name} is cut off: {self._length:.1f} s of its {length:.1f} s are there; copy it again.")
 
 
-def _decoded(container: InputContainer, stream: av.VideoStream, whole: _Whole) -> Iterator[av.VideoFrame]:
+def _decode(container: InputContainer, stream: av.VideoStream, whole: _Whole) -> Iterator[av.VideoFrame]:
     for packet in container.demux():
         whole.add(packet)
         if packet.stream.index == stream.index:
@@ -186,7 +191,7 @@ def _decoded(container: InputContainer, stream: av.VideoStream, whole: _Whole) -
 
 
 def _progressive(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """The frames as they are, or where two half pictures of different moments are woven into one, the first of both."""
+    """The frames as they are; interlaced ones deinterlaced, keeping the first of two fields."""
     first = next(frames, None)
     if first is None:
         return
@@ -198,12 +203,12 @@ def _progressive(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Ite
     graph.link_nodes(graph.add_buffer(template=stream), weave, graph.add("buffersink")).configure()
     for frame in chain([first], frames):
         graph.vpush(frame)
-        yield from _pulled(graph)
+        yield from _pull(graph)
     graph.vpush(None)
-    yield from _pulled(graph)
+    yield from _pull(graph)
 
 
-def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+def _pull(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
     while True:
         try:
             yield graph.vpull()

@@ -1,7 +1,7 @@
-"""Writes driving data as shards, each durable by itself, of which world/data/assemble.py makes one dataset.
+"""Writes driving data as durable shards, which world/data/assemble.py joins into one dataset.
 
-A shard is a folder `data.parquet`, `video.mp4`, `episodes.json`; it counts only when `DONE`, written last, is
-there. Shards may be made by any number of processes in any order.
+A shard is a folder of `data.parquet`, `video.mp4` and `episodes.json`; it counts once `DONE`, written last, exists.
+Shards may be written by any number of processes in any order.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ DONE = "DONE"
 class EpisodeWriter:
     """Writes episodes into one shard folder. Use as a context manager: a clean exit marks the shard done.
 
-    An existing unfinished folder of that name is started afresh; a finished one is refused. The video is encoded in
-    memory (a few MB), so that a full disk is an OSError of ours and not a crash of FFmpeg's libraries. `inputs` says
-    what the column `action` holds.
+    An unfinished folder of that name is started afresh. The video is encoded in memory (a few MB), so that a full disk
+    is an OSError and not a crash of FFmpeg's libraries. inputs: what the column `action` holds. DataError where the
+    shard is finished already.
     """
 
     def __init__(self, shard: Path, fps: float = FPS, inputs: Inputs = DRIVING) -> None:
@@ -45,14 +45,15 @@ class EpisodeWriter:
         self.shard = shard
         self.fps, self.inputs = fps, inputs
         self._columns = columns(inputs)
-        self._encoded = io.BytesIO()
-        self._video = VideoWriter(self._encoded, fps)
+        self._buffer = io.BytesIO()
+        self._video = VideoWriter(self._buffer, fps)
         self._tables: list[pa.Table] = []
         self._episodes: list[dict[str, Any]] = []
         self._shape: tuple[int, ...] | None = None
         self._names: tuple[str, ...] = ()
 
     def append(self, episode: Episode) -> None:
+        """Adds an episode. DataError where its image size or columns differ from the first one's."""
         shape = episode.images.shape[1:]
         if self._shape is not None and (shape != self._shape or set(episode.values) != set(self._names)):
             raise DataError("All episodes of a shard must have the same image size and the same columns.")
@@ -64,7 +65,10 @@ class EpisodeWriter:
         self._episodes.append({"length": len(episode), "task": episode.task, "shades": counts})
 
     def close(self) -> None:
-        """Finishes the shard; the marker is written last. OSError, with nothing left behind, where the disk refuses."""
+        """Finishes the shard; the marker is written last.
+
+        DataError where there is no episode; OSError, with nothing left behind, where the disk refuses.
+        """
         self._video.close()
         if self._shape is None:
             raise DataError(f"{self.shard.name} holds no episode, so it is not kept.")
@@ -76,7 +80,7 @@ class EpisodeWriter:
 
     def _write(self) -> None:
         assert self._shape is not None
-        (self.shard / "video.mp4").write_bytes(self._encoded.getbuffer())
+        (self.shard / "video.mp4").write_bytes(self._buffer.getbuffer())
         pq.write_table(pa.concat_tables(self._tables), self.shard / "data.parquet")
         _write_episodes(self.shard, self._shape, self._episodes, self.fps, self.inputs)
         for name in ("data.parquet", "video.mp4", "episodes.json"):
@@ -97,7 +101,7 @@ class EpisodeWriter:
 
 
 def write_shard(shard: Path, video: Path, shape: tuple[int, ...], values: dict[str, np.ndarray], task: str) -> Path:
-    """A shard of one car's episode whose video [T, *shape] is there already; it is linked to where that can be."""
+    """A shard of one car's episode whose video [T, *shape] exists; the video is linked, or copied where it cannot be."""
     shutil.rmtree(shard, ignore_errors=True)
     shard.mkdir(parents=True)
     rows = len(next(iter(values.values())))
@@ -112,8 +116,8 @@ def write_shard(shard: Path, video: Path, shape: tuple[int, ...], values: dict[s
     return shard
 
 
-def _rows(known: dict[str, Column], values: dict[str, np.ndarray], rows: int, fps: float) -> pa.Table:
-    table = {name: _to_arrow(name, column, values[name]) for name, column in known.items() if name in values}
+def _rows(columns: dict[str, Column], values: dict[str, np.ndarray], rows: int, fps: float) -> pa.Table:
+    table = {name: _to_arrow(name, column, values[name]) for name, column in columns.items() if name in values}
     table["timestamp"] = pa.array(np.arange(rows, dtype=np.float32) / np.float32(fps))
     table["frame_index"] = pa.array(np.arange(rows, dtype=np.int64))
     return pa.table(table)
@@ -127,7 +131,7 @@ def _write_episodes(
 
 
 def is_done(shard: Path) -> bool:
-    """Whether a shard was finished (its marker is there)."""
+    """Whether a shard is finished: its marker exists."""
     return (shard / DONE).exists()
 
 

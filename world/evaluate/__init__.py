@@ -1,1 +1,1 @@
-"""How well scene worlds do what they are asked for: measured on exact facts, whose numbers the README quotes."""
+"""Evaluates scene worlds on exact facts; the README quotes these numbers."""

@@ -1,7 +1,4 @@
-"""How far drawn pictures are from the path tracer's, by what the judge makes of them.
-
-Fréchet's distance of Gaussians over the judge's features.
-"""
+"""Distance of rendered from path-traced pictures in the judge's features: the Fréchet distance of Gaussians."""
 
 from __future__ import annotations
 
@@ -20,24 +17,24 @@ LEAST = 8  # films
 
 
 def frechet(judge: Judge, draw: Callable[[SceneState], np.ndarray], films: Path, seed: int = 0) -> dict[str, float]:
-    """The distance of drawn to traced pictures over that of traced to traced ones, as `ratio`, and both distances.
+    """The distance of rendered from traced pictures over that among traced ones, as `ratio`, and both distances.
 
-    The states of the path tracer's films are drawn; each half of them is held against the other half as it was traced. DataError
-    for fewer than LEAST films.
+    The states of path-traced films are rendered; each half of the films is compared with the other half as traced.
+    DataError for fewer than LEAST films.
     """
     paths = sorted(films.glob("[0-9]*.npz"))
     if len(paths) < LEAST:
         raise DataError(
             f"{films} holds {len(paths)} films, too few to compare; make more with `lucidrive collect --films`."
         )
-    told, drawn = [], []
+    traced_films, drawn_films = [], []
     for path in paths:
         film = read_film(path)
-        told.append(film.pictures)
-        drawn.append(np.stack([draw(state) for state in film.states]))
-    features, own = judge.watch(drawn).features, judge.watch(told).features
+        traced_films.append(film.pictures)
+        drawn_films.append(np.stack([draw(state) for state in film.states]))
+    features, own = judge.watch(drawn_films).features, judge.watch(traced_films).features
     order = np.random.default_rng(seed).permutation(len(paths))
     first, second = order[: len(order) // 2], order[len(order) // 2 :]
     apart = frechet_distance(own[first], own[second])
-    crossed = 0.5 * (frechet_distance(features[first], own[second]) + frechet_distance(features[second], own[first]))
-    return {"ratio": crossed / max(apart, 1e-12), "drawn": crossed, "traced": apart, "films": len(paths)}
+    distance = 0.5 * (frechet_distance(features[first], own[second]) + frechet_distance(features[second], own[first]))
+    return {"ratio": distance / max(apart, 1e-12), "drawn": distance, "traced": apart, "films": len(paths)}

@@ -1,4 +1,4 @@
-"""How well dreams foretell the true future of any dataset, whoever drove there: no judge and no labels are needed."""
+"""How well dreams predict the true future of any dataset, without judge or labels."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ def evaluate_future(
     device: str = "cpu",
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """PSNR (dB) of the tokenizer and of dreams under the true actions, beside the last frame repeated, on a held-out dataset.
+    """PSNR (dB) of the tokenizer and of dreams with the true actions, beside repeating the last frame, on a held-out
+    dataset.
 
-    `steps` is K, `clips` the dreams. The same seed, weights, data and machine give the same numbers.
+    steps: K; clips: number of dreams. The same seed, weights, data and machine give the same numbers. WeightsError and
+    DataError where weights or data are unsuitable.
     """
     note = report or (lambda fraction, text: None)
     model = WorldModel.load(weights, device)

@@ -1,4 +1,4 @@
-"""What each of the painter's inputs brings: the same short training without it, measured on the same held-out lessons."""
+"""The value of each of the painter's inputs: the same short training without it, scored on the same held-out lessons."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from world.render.renderer import developed
 from world.town.teacher import read
 from world.train.distributed import DistributedContext
 from world.train.loop import Report
-from world.train.painter import drawn, train_painter
+from world.train.painter import render_lesson, train_painter
 
 TIMES = 20  # of which the shortest counts
 
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """A painter that did without a group ("" for none): dB on held-out lessons after the tone curve, channels of the group."""
+    """A painter trained without a group of inputs ("" for none): dB on held-out lessons after the tone curve, channels
+    of the group.
+    """
 
     group: str
     psnr: float
@@ -41,8 +43,8 @@ def ablate_painter(
     seed: int = 0,
     report: Report | None = None,
 ) -> list[Without]:
-    """A training of `minutes` with all inputs, and one without each of GROUPS; what is trained already is only measured."""
-    found = []
+    """Trains for `minutes` with all inputs, and once without each of GROUPS; finished trainings are only scored."""
+    rows = []
     for number, group in enumerate(("", *GROUPS)):
 
         def tell(fraction: float, text: str, number: int = number, group: str = group) -> None:
@@ -63,24 +65,24 @@ def ablate_painter(
             cache=out / "cache",
         )
         score = held_out_psnr(Painter.load(folder), held_out)
-        found.append(Without(group, score, len(GROUPS[group]) if group else 0))
-    return found
+        rows.append(Without(group, score, len(GROUPS[group]) if group else 0))
+    return rows
 
 
 def held_out_psnr(painter: Painter, held_out: Path) -> float:
-    """Mean dB of painted against traced pictures, air and tone curve on both."""
+    """Mean PSNR (dB) of painted against traced pictures, with air and tone curve on both."""
     scores = []
     for path in sorted(held_out.glob("[0-9]*.npz")):
         lesson = read(path)
-        shot = drawn(lesson)
+        shot = render_lesson(lesson)
         light = repaint(painter, shot.gbuffer, shot.view, shot.light, lesson.state.amounts[0], shot.plain)
-        two = (light, lesson.exposed / np.float32(shot.light.exposure))
+        two = (light, lesson.exposed_radiance / np.float32(shot.light.exposure))
         scores.append(psnr(*(developed(one, shot, lesson.state) for one in two)))
     return float(np.mean(scores))
 
 
 def channel_milliseconds(height: int = 144, width: int = 256, name: str = "embedded") -> float:
-    """What one more channel of the G-buffer costs the painter's first layer, ms: twice as many of them are timed too."""
+    """Cost in ms of one more G-buffer channel in the painter's first layer, from a timing with twice as many."""
     times = []
     for extra in (0, len(CHANNELS)):
         layer = torch.nn.Conv2d(len(CHANNELS) + extra, PAINTERS[name].stem, 3, padding=1).to(quick("cpu"))
@@ -97,8 +99,8 @@ def channel_milliseconds(height: int = 144, width: int = 256, name: str = "embed
     return 1e3 * (times[1] - times[0]) / len(CHANNELS)
 
 
-def table(found: list[Without]) -> list[tuple[str, str, str]]:
-    """Rows for people: what was left out, dB lost by it, channels."""
-    whole = found[0].psnr
+def table(rows_without: list[Without]) -> list[tuple[str, str, str]]:
+    """The result as rows: the omitted group, its effect in dB, its channels."""
+    whole = rows_without[0].psnr
     rows = [("nothing", f"{whole:.2f} dB", "")]
-    return rows + [(one.group, f"{one.psnr - whole:+.2f} dB", str(one.channels)) for one in found[1:]]
+    return rows + [(one.group, f"{one.psnr - whole:+.2f} dB", str(one.channels)) for one in rows_without[1:]]

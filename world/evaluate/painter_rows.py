@@ -1,4 +1,4 @@
-"""What was measured of the painter, as rows of text for people: every figure with plain shading's beside it."""
+"""The painter's results as rows for the terminal, each with plain shading's."""
 
 from __future__ import annotations
 
@@ -14,66 +14,66 @@ GAIN_AIMS = {"least_gain": 5, "mean": 8}  # dB over plain shading
 RATES = {"144x256": (20, 26), "288x512": (6, 10)}  # frames/s, and where the processor multiplies in bf16
 
 
-def _fidelity(found: dict[str, Any]) -> list[Row]:
+def _fidelity(result: dict[str, Any]) -> list[Row]:
     names = {"clear_day": CLEAR_DAY, "mean": "mean of all conditions", "worst": "the worst"}
     gains = {"least_gain": "the least of any condition", "mean": "mean"}
-    if "missing" in found:
+    if "missing" in result:
         rows = [(f"painter against references: {text}", "", f"{FIDELITY_AIMS[key]} dB") for key, text in names.items()]
         rows += [(f"gain over plain shading: {text}", "", f"+{GAIN_AIMS[key]} dB") for key, text in gains.items()]
-        return _unmeasured(rows, found)
-    count = len(found["conditions"])
+        return _unmeasured(rows, result)
+    count = len(result["conditions"])
     if count < CONDITIONS:
         names["mean"] = gains["mean"] = f"mean of {count} of {CONDITIONS} conditions"
     out = []
     for key, text in names.items():
-        one, aim = found[key], f"{FIDELITY_AIMS[key]} dB"
+        one, aim = result[key], f"{FIDELITY_AIMS[key]} dB"
         what = f"painter against references: {text}" + (f" ({one['condition']})" if key == "worst" else "")
-        shown = "not among the references" if one is None else f"{one['painted']:.1f} dB (plain {one['plain']:.1f})"
-        out.append((what, shown, aim))
+        cell = "not among the references" if one is None else f"{one['painted']:.1f} dB (plain {one['plain']:.1f})"
+        out.append((what, cell, aim))
     for key, text in gains.items():
-        one = found[key]
+        one = result[key]
         what = f"gain over plain shading: {text}" + (f" ({one['condition']})" if key == "least_gain" else "")
         out.append((what, f"{round(one['gain'], 1) + 0.0:+.1f} dB", f"+{GAIN_AIMS[key]} dB"))
     return out
 
 
-def _steadiness(found: dict[str, Any]) -> list[Row]:
+def _steadiness(result: dict[str, Any]) -> list[Row]:
     what = "detail over the path tracer's"
     flicker = ("flicker over the path tracer's", "flicker over the path tracer's, of whole areas")
-    if "missing" in found:
-        return _unmeasured([(what, "", "0.9 to 1.1"), (flicker[0], "", "at most 1.2")], found)
+    if "missing" in result:
+        return _unmeasured([(what, "", "0.9 to 1.1"), (flicker[0], "", "at most 1.2")], result)
     rows = [
         (f"{what}, at second {second} of a dream", _ratio(one, "painted", "plain"), "0.9 to 1.1")
-        for second, one in found["detail"].items()
+        for second, one in result["detail"].items()
     ]
-    one = found["flicker"]
+    one = result["flicker"]
     rows.append((flicker[0], _ratio(one, "painted", "plain"), "at most 1.2"))
     return [*rows, (flicker[1], _ratio(one, "painted_broad", "plain_broad"), "")]
 
 
-def _ratio(found: dict[str, Any], name: str, plain: str) -> str:
-    return f"{found[name]:.2f} (plain {found[plain]:.2f})"
+def _ratio(result: dict[str, Any], name: str, plain: str) -> str:
+    return f"{result[name]:.2f} (plain {result[plain]:.2f})"
 
 
-def _rates(found: dict[str, Any]) -> list[Row]:
-    has = "bf16 not known" if found["bf16"] is None else ", ".join(found["bf16"]) or "no bf16"
+def _rates(result: dict[str, Any]) -> list[Row]:
+    has = "bf16 not known" if result["bf16"] is None else ", ".join(result["bf16"]) or "no bf16"
     rows = []
     for size, (usual, quick) in RATES.items():
         what, aim = f"frames/s of step and picture, {size} ({has})", f"{usual}, with bf16 units {quick}"
-        one = found.get(size)
+        one = result.get(size)
         rows.append((what, f"{one['painted']:.1f} (plain {one['plain']:.1f})" if one else "", aim))
-    if "missing" in found:
-        return _unmeasured(rows, found)
-    one = found["dreamt"]
+    if "missing" in result:
+        return _unmeasured(rows, result)
+    one = result["dreamt"]
     what = f"frames/s in dreamt streets amid {one['agents']:.0f} road users by learnt traffic, 144x256 ({has})"
     rows.append((what, f"{one['painted']:.1f}", f"{RATES['144x256'][0]}, with bf16 units {RATES['144x256'][1]}"))
     return rows
 
 
-def _unmeasured(rows: list[Row], found: dict[str, Any]) -> list[Row]:
-    """The rows, of which the first says why none of them was measured."""
+def _unmeasured(rows: list[Row], result: dict[str, Any]) -> list[Row]:
+    """The rows without results; the first gives the reason."""
     return [
-        (what, "not measured" if k else f"not measured: {found['missing']}", aim)
+        (what, "not measured" if k else f"not measured: {result['missing']}", aim)
         for k, (what, _, aim) in enumerate(rows)
     ]
 
@@ -84,7 +84,7 @@ PAINTER_ROWS: dict[str, Callable[[Any], list[Row]]] = {
     "frames_a_second": _rates,
     "judge": judge_rows,
     "dreamt_judge": dreamt_judge_rows,
-    "gpu_difference": lambda found: [
-        ("pictures on CPU and GPU, mean difference of 255", f"{found['mean']:.2f}", "at most 2")
+    "gpu_difference": lambda result: [
+        ("pictures on CPU and GPU, mean difference of 255", f"{result['mean']:.2f}", "at most 2")
     ],
 }

@@ -1,4 +1,4 @@
-"""`lucidrive evaluate perceive`: what is read from pictures of test towns against what is true, beside the best guess without looking."""
+"""`lucidrive evaluate perceive`: readings of pictures of test towns against the truth, beside the best constant guess."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from world.scene.facts import NO_JUNCTION
 from world.scene.objects import Kind
 from world.scene.places import towns
 from world.train.loop import Report
-from world.train.perceive_pictures import Pictures, drawn, of_towns, traced
+from world.train.perceive_pictures import Pictures, drawn_pictures, of_towns, traced_pictures
 
 HEAD = ("what", "read", "guessed", "of")
 BATCH = 32
-FAINT = 0.05  # score from which on road users count for average precision
+FAINT = 0.05  # least score of road users for average precision
 NEAR = 25.0  # m to a junction that counts as near
-CLOSE, RIGHT = 30.0, 2.0  # m: road users that count, and how far off a right one may be
-OVERLAP = 0.5  # of a right box with a true one: intersection over union, as in PASCAL VOC
-SCENES = 60  # readings that scenes are made of
+CLOSE, RIGHT = 30.0, 2.0  # m, distance of road users that count, and error of a correct one
+OVERLAP = 0.5  # intersection over union of a correct box, as in PASCAL VOC
+SCENES = 60  # readings from which scenes are made
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row: what the network reaches, what the best constant answer does, of how many."""
+    """One row. read: the network's score; guessed: the best constant answer's; of: the number of cases."""
 
     read: float
     guessed: float
@@ -51,15 +51,18 @@ def evaluate_perceive(
     workers: int = 2,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """`lessons`: a folder of traced lessons of test towns; None: `count` drawn pictures of those. cache: where pictures are kept.
+    """Scores on path-traced `lessons` of test towns, or on `count` rendered pictures without them. cache: where
+    pictures are kept.
 
-    Raises WeightsError where `weights` holds no network, DataError for a folder without lessons or with other towns'.
+    WeightsError where `weights` has no network, DataError for a folder without lessons or with those of other towns.
     """
     perceiver = load(weights)
     if lessons:
         of_towns(lessons, "test")
     pictures = (
-        traced(lessons, cache, workers, report) if lessons else drawn(count, "test", cache, seed, workers, report)
+        traced_pictures(lessons, cache, workers, report)
+        if lessons
+        else drawn_pictures(count, "test", cache, seed, workers, report)
     )
     readings = read_all(perceiver, pictures)
     figures = figures_of([one.sight for one in readings], list(pictures.sights))
@@ -68,27 +71,27 @@ def evaluate_perceive(
 
 
 def read_all(perceiver: Perceiver, pictures: Pictures) -> list[Estimate]:
-    """A reading of each picture, by itself, with its faint road users."""
+    """A reading of each picture, with its faint road users."""
     out: list[Estimate] = []
     with torch.inference_mode():
         for first in range(0, len(pictures), BATCH):
             images, _ = pictures.batch(range(first, min(len(pictures), first + BATCH)))
-            seen = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-            output = perceiver(seen.contiguous(memory_format=torch.channels_last))
+            images_B3HW = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+            output = perceiver(images_B3HW.contiguous(memory_format=torch.channels_last))
             parts = (Output(output.road[k : k + 1], output.grid[k : k + 1]) for k in range(len(images)))
             out += [reading(part, FAINT) for part in parts]
     return out
 
 
 def _sure(one: Estimate) -> Estimate:
-    """As it is used: without faint road users."""
+    """The reading as used: without faint road users."""
     users = tuple(user for user in one.sight.users if user.score > LEAST_SCORE)
     return replace(one, sight=replace(one.sight, users=users))
 
 
-def figures_of(found: Sequence[Sight], true: Sequence[Sight]) -> dict[str, Figure]:
+def figures_of(estimates: Sequence[Sight], true: Sequence[Sight]) -> dict[str, Figure]:
     """Every figure by name, for pairs of a reading and the truth."""
-    pairs = list(zip(found, true, strict=True))
+    pairs = list(zip(estimates, true, strict=True))
     street = [(one, other) for one, other in pairs if other.lanes]
     here = [(one, other) for one, other in street if one.lanes]
     ahead = [(one, other) for one, other in here if other.junction < NO_JUNCTION and one.junction < NO_JUNCTION]
@@ -107,7 +110,7 @@ def figures_of(found: Sequence[Sight], true: Sequence[Sight]) -> dict[str, Figur
         "focal length, %": _error(pairs, lambda sight: 100 * math.log(sight.focal)),
     }
     for name, person in (("vehicles", False), ("people", True)):
-        users = [(_chosen(one, person), _chosen(other, person)) for one, other in pairs]
+        users = [(_users_of(one, person), _users_of(other, person)) for one, other in pairs]
         out |= _users(name, users, _metres, RIGHT) | _users(f"boxes of {name}", users, _unlike, 1 - OVERLAP)
     return out
 
@@ -121,7 +124,7 @@ def _share(pairs: Sequence[tuple[Sight, Sight]], of: Callable[[Sight], Any]) -> 
 
 
 def _error(pairs: Sequence[tuple[Sight, Sight]], of: Callable[[Sight], float]) -> Figure:
-    """Mean absolute errors; the guess is the median of what is true."""
+    """Mean absolute errors; the guess is the median of the truth."""
     if not pairs:
         return Figure(math.nan, math.nan, 0)
     middle = median(of(true) for _, true in pairs)
@@ -130,16 +133,16 @@ def _error(pairs: Sequence[tuple[Sight, Sight]], of: Callable[[Sight], float]) -
 
 
 def _detection(name: str, pairs: Sequence[tuple[bool, bool]]) -> dict[str, Figure]:
-    """The guess says yes always."""
+    """Precision and recall; the guess always says yes."""
     both = sum(one and true for one, true in pairs)
-    said, so = sum(one for one, _ in pairs), sum(true for _, true in pairs)
+    positives, truths = sum(one for one, _ in pairs), sum(true for _, true in pairs)
     return {
-        f"{name}: precision": Figure(both / max(1, said), so / max(1, len(pairs)), said),
-        f"{name}: recall": Figure(both / max(1, so), 1.0, so),
+        f"{name}: precision": Figure(both / max(1, positives), truths / max(1, len(pairs)), positives),
+        f"{name}: recall": Figure(both / max(1, truths), 1.0, truths),
     }
 
 
-def _chosen(sight: Sight, person: bool) -> list[SeenUser]:
+def _users_of(sight: Sight, person: bool) -> list[SeenUser]:
     return [user for user in sight.users if (KINDS[user.kind] == Kind.PERSON) == person and user.ahead < CLOSE + RIGHT]
 
 
@@ -148,7 +151,7 @@ def _metres(one: SeenUser, other: SeenUser) -> float:
 
 
 def _unlike(one: SeenUser, other: SeenUser) -> float:
-    """One less the intersection over union of two boxes."""
+    """One minus the intersection over union of two boxes."""
     sides = []
     for middle, size in (("x", "width"), ("y", "height")):
         spans = [(getattr(user, middle), 0.5 * getattr(user, size)) for user in (one, other)]
@@ -164,68 +167,72 @@ def _users(
     apart: Callable[[SeenUser, SeenUser], float],
     most: float,
 ) -> dict[str, Figure]:
-    """Recall (of sure ones) and average precision of road users up to CLOSE m away, right where they are at most that far `apart` from a true one."""
+    """Recall (of sure ones) and average precision of road users within CLOSE m, correct within `most` of a true one by
+    `apart`.
+    """
     hits: list[tuple[float, bool]] = []
-    so = caught = kinds = 0
-    for found, true in pairs:
-        left = list(true)
-        for user in sorted(found, key=lambda one: -one.score):
-            near = min(left, key=lambda one: apart(one, user), default=None)
+    truths = hits_sure = kinds = 0
+    for estimates, true in pairs:
+        unmatched = list(true)
+        for user in sorted(estimates, key=lambda one: -one.score):
+            near = min(unmatched, key=lambda one: apart(one, user), default=None)
             right = near is not None and apart(near, user) <= most
             counts = (near if right and near is not None else user).ahead < CLOSE
             if right and near is not None:
-                left.remove(near)
+                unmatched.remove(near)
                 sure = counts and user.score > LEAST_SCORE
-                caught += sure
+                hits_sure += sure
                 kinds += sure and near.kind == user.kind
             if counts:
                 hits.append((user.score, right))
-        so += sum(one.ahead < CLOSE for one in true)
+        truths += sum(one.ahead < CLOSE for one in true)
     return {
-        f"{name}: recall": Figure(caught / max(1, so), 0.0, so),
-        f"{name}: average precision": Figure(_average_precision(hits, so), 0.0, so),
-        f"{name}: kind of those found": Figure(kinds / max(1, caught), _likeliest(pairs), caught),
+        f"{name}: recall": Figure(hits_sure / max(1, truths), 0.0, truths),
+        f"{name}: average precision": Figure(_average_precision(hits, truths), 0.0, truths),
+        f"{name}: kind of those found": Figure(kinds / max(1, hits_sure), _likeliest(pairs), hits_sure),
     }
 
 
 def _likeliest(pairs: Sequence[tuple[list[SeenUser], list[SeenUser]]]) -> float:
-    """The share of the kind that there is most of."""
+    """The share of the most frequent kind."""
     kinds = [user.kind for _, true in pairs for user in true if user.ahead < CLOSE]
     return max((kinds.count(kind) for kind in set(kinds)), default=0) / max(1, len(kinds))
 
 
-def _average_precision(hits: Sequence[tuple[float, bool]], so: int) -> float:
-    """Area under precision over recall, precision made to fall (as in PASCAL VOC from 2010 on)."""
+def _average_precision(hits: Sequence[tuple[float, bool]], truths: int) -> float:
+    """Area under precision over recall, with monotone precision (as in PASCAL VOC since 2010)."""
     right = np.cumsum([hit for _, hit in sorted(hits, key=lambda one: -one[0])])
-    if not len(right) or not so:
+    if not len(right) or not truths:
         return 0.0
     precision = np.maximum.accumulate((right / np.arange(1, len(right) + 1))[::-1])[::-1]
-    return float((np.diff(np.concatenate([[0], right])) * precision).sum() / so)
+    return float((np.diff(np.concatenate([[0], right])) * precision).sum() / truths)
 
 
 def scenes_of(readings: Sequence[Estimate], seed: int) -> dict[str, Figure]:
-    """How well scenes fit the readings that they are made of, in the test towns: as the default camera sees them."""
+    """How well scenes made from readings fit them, in the test towns, as the default camera sees them."""
     names, step = towns()["test"], max(1, len(readings) // SCENES)
-    chosen = [one for one in readings[::step] if one.sight.lanes]
-    made = [targets(scene_of(one, names, seed + k), Rig()) for k, one in enumerate(chosen)]
-    want = [one.sight for one in chosen]
-    pairs = [(scene, sight) for scene, sight in zip(made, want, strict=True) if scene.lanes]
+    sample = [one for one in readings[::step] if one.sight.lanes]
+    scene_targets = [targets(scene_of(one, names, seed + k), Rig()) for k, one in enumerate(sample)]
+    want = [one.sight for one in sample]
+    pairs = [(scene, sight) for scene, sight in zip(scene_targets, want, strict=True) if scene.lanes]
     near = [(scene, sight) for scene, sight in pairs if sight.junction < NEAR]
     users = [replace(sight, users=tuple(user for user in sight.users if user.ahead < CLOSE)) for _, sight in pairs]
-    placed = [
+    matches = [
         sum(any(math.hypot(a.ahead - b.ahead, a.left - b.left) < 2 * RIGHT for b in scene.users) for a in sight.users)
         for (scene, _), sight in zip(pairs, users, strict=True)
     ]
-    there = sum(len(sight.users) for sight in users)
+    users_read = sum(len(sight.users) for sight in users)
     return {
         "scene: lanes as read": _share(pairs, lambda sight: (sight.lanes, sight.opposite, sight.lane)),
         "scene: junction, m from what was read": _error(near, lambda sight: sight.junction),
-        "scene: road users within 4 m of where they were read": Figure(sum(placed) / max(1, there), 0.0, there),
+        "scene: road users within 4 m of where they were read": Figure(
+            sum(matches) / max(1, users_read), 0.0, users_read
+        ),
     }
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The result as rows of text."""
+    """The result as rows for the terminal."""
     rows: list[tuple[str, ...]] = []
     for name, figure in result["figures"].items():
         error = name.rpartition(", ")[2].split()[0] in ("m", "degrees", "%")

@@ -1,4 +1,4 @@
-"""What pictures are compared by: PSNR, detail by bands, and how one frame is warped to the next. Nothing here knows a painter.
+"""Picture metrics: PSNR, detail by bands, and warping of one frame to the next, independent of the painter.
 
 Pictures are [H, W, 3] on a scale of 255; masks bool [H, W].
 """
@@ -19,7 +19,7 @@ DEPTHS_AGREE = 0.05  # of the inverse depth, for a point to be the same as befor
 
 
 def psnr(picture: np.ndarray, reference: np.ndarray, where: np.ndarray | None = None) -> float:
-    """Decibels over a mask (default: everywhere); EQUAL for no error, NaN where the mask is empty."""
+    """PSNR in dB within a mask (default: everywhere); EQUAL for no error, NaN for an empty mask."""
     error = (picture.astype(np.float64) - reference) ** 2
     error = error if where is None else error[where]
     if not error.size:
@@ -29,28 +29,30 @@ def psnr(picture: np.ndarray, reference: np.ndarray, where: np.ndarray | None = 
 
 
 def bands(picture: np.ndarray) -> np.ndarray:
-    """Differences of Gaussians, finest first, float64 [BANDS, H, W, 3]: a Laplacian pyramid (Burt and Adelson 1983) at full size."""
+    """Differences of Gaussians, finest first, float64 [BANDS, H, W, 3]: a full-size Laplacian pyramid (Burt and Adelson
+    1983).
+    """
     levels = [picture.astype(np.float64)]
-    levels += [blurred(levels[0], sigma) for sigma in SIGMAS]
+    levels += [blur(levels[0], sigma) for sigma in SIGMAS]
     return np.stack([above - below for above, below in pairwise(levels)])
 
 
-def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """Under a Gaussian of sigma pixels, [H, W, C]; borders held."""
+def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """The picture [H, W, C] under a Gaussian of sigma pixels; borders repeated."""
     reach = math.ceil(3 * sigma)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
     for axis in (0, 1):
         size = picture.shape[axis]
-        filled = np.pad(picture, [(reach, reach) if k == axis else (0, 0) for k in range(3)], mode="edge")
-        picture = sum(weight * filled.take(range(k, k + size), axis) for k, weight in enumerate(kernel))
+        padded = np.pad(picture, [(reach, reach) if k == axis else (0, 0) for k in range(3)], mode="edge")
+        picture = sum(weight * padded.take(range(k, k + size), axis) for k, weight in enumerate(kernel))
     return picture
 
 
-def warped(before: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """The frame before ([H, W] or [H, W, C]) as float64, every point where it is now; bilinear, held at the borders.
+def warp(before: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """The previous frame ([H, W] or [H, W, C]) warped to the current one, float64; bilinear, borders repeated.
 
-    motion [H, W, 2]: pixels from where a point is to where it was.
+    motion [H, W, 2]: pixels from a point's current to its previous position.
     """
     rows, columns, down, right = _corners(motion)
     values = before.astype(np.float64)
@@ -62,7 +64,7 @@ def warped(before: np.ndarray, motion: np.ndarray) -> np.ndarray:
 
 
 def _corners(motion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The rows [2, H, W] and columns between which every point lay, and the shares of the later ones."""
+    """The rows [2, H, W] and columns around every point's previous position, and the weights of the later ones."""
     height, width = motion.shape[:2]
     y = np.clip(np.arange(height)[:, None] + motion[..., 1].astype(np.float64), 0, height - 1)
     x = np.clip(np.arange(width)[None] + motion[..., 0].astype(np.float64), 0, width - 1)
@@ -70,11 +72,11 @@ def _corners(motion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     return np.stack([top, top + 1]), np.stack([left, left + 1]), y - top, x - left
 
 
-def seen_before(now: Shot, before: Shot) -> np.ndarray:
-    """Where a pixel shows what the frame before showed too, bool [H, W].
+def visible_before(now: Shot, before: Shot) -> np.ndarray:
+    """Mask of pixels that show something visible in the previous frame too, bool [H, W].
 
-    All four pixels that it lay among belong to the same thing, none of them with sky, and what stands lay as deep as it must have.
-    `now` was drawn with its motion since `before`.
+    All four pixels around its previous position belong to the same object, without sky, at the expected depth. `now`
+    was rendered with its motion since `before`.
     """
     buffer, was, motion = now.gbuffer, before.gbuffer, now.gbuffer.motion
     height, width = buffer.coverage.shape
@@ -84,14 +86,14 @@ def seen_before(now: Shot, before: Shot) -> np.ndarray:
     for row in rows:
         for column in columns:
             good &= (was.instance[row, column] == buffer.instance) & (was.coverage[row, column] >= 1)
-    deep = warped(was.inverse_depth, motion)
+    deep = warp(was.inverse_depth, motion)
     expected = 1 / np.maximum(_depth_before(now, before), 1e-3)
     stands = buffer.instance >= 0
     return good & (~stands | (np.abs(deep - expected) <= DEPTHS_AGREE * expected))
 
 
 def _depth_before(now: Shot, before: Shot) -> np.ndarray:
-    """How deep what stands in every pixel lay in the view before, m [H, W]."""
+    """The depth of each pixel's object in the previous view, m [H, W]."""
     eye, height, width = now.view, now.view.height, now.view.width
     right = (np.arange(width) + 0.5 - 0.5 * width) / eye.focal
     down = (np.arange(height) + 0.5 - 0.5 * height) / eye.focal

@@ -1,13 +1,13 @@
-"""How much of another look a painter learns from pictures with scenes: one that is made up here, so that it can be measured.
+"""How much of another look a painter learns from pictures with scenes: an artificial look, so that it can be measured.
 
     python -m world.evaluate.real_look --out DIR [--frames 500] [--minutes 20] [--begin PAINTER] [--lessons DIR --held-out DIR]
 
-makes pictures of that look, as captures from elsewhere would come (docs/real-look.md), of training towns and of test towns; trains on
-the first; and measures PSNR of 8-bit pictures on the others: plain shading, the painter that it began with, and what was learnt. The
-look is laid over light, before fog and tone curve: over the path tracer's where there are lessons, else over plain shading.
+makes captures with that look (docs/real-look.md) in training and in test towns, trains on the first, and scores PSNR of
+8-bit pictures on the others: plain shading, the initial painter, and the trained one. The look is applied to radiance,
+before fog and tone curve: to the path tracer's where there are lessons, else to plain shading.
 
-`--by nuscenes` takes the pictures that are learnt from on the way that real ones come: written as a nuScenes dataset and imported again, so that maps,
-poses, boxes and weather are what such a dataset tells of them.
+`--by nuscenes` sends the training pictures through the path of real ones: written as a nuScenes dataset and imported
+again, with its maps, poses, boxes and weather.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from world.labels.cameras import CameraSet
 from world.labels.formats.nuscenes import KEYS, NuScenes
 from world.labels.formats.writer import DriveInfo
 from world.labels.record import record, see
-from world.nuscenes.bring import maps_of
 from world.nuscenes.captures import write as import_captures
+from world.nuscenes.places import maps_of
 from world.nuscenes.tables import Dataset
 from world.render.camera import Rig
 from world.render.materials import Surface
@@ -43,7 +43,7 @@ from world.train.loop import Report
 from world.train.painter import lessons_in, train_painter
 from world.train.pictures import captures, write_captures
 
-TINTS = np.ones((len(Surface), 3), np.float32)  # of what each surface sends back
+TINTS = np.ones((len(Surface), 3), np.float32)  # of each surface's reflection
 for _surface, _tint in {
     Surface.SKY: (1.20, 0.95, 0.72),
     Surface.ASPHALT: (0.80, 0.78, 0.95),
@@ -56,14 +56,14 @@ for _surface, _tint in {
     Surface.CLEARCOAT: (0.85, 1.00, 1.20),
 }.items():
     TINTS[_surface] = _tint
-SUNLIT, SHADED = np.array([[1.35, 1.05, 0.70], [0.80, 0.92, 1.15]], np.float32)  # light in full sun and without any
-EXPOSURE, CONTRAST, MIDDLE = 1.25, 1.15, 0.35  # the last: exposed radiance that contrast leaves alone
+SUNLIT, SHADED = np.array([[1.35, 1.05, 0.70], [0.80, 0.92, 1.15]], np.float32)  # light in full sun, and in shade
+EXPOSURE, CONTRAST, MIDDLE = 1.25, 1.15, 0.35  # MIDDLE: exposed radiance that contrast does not change
 CAMERA = "CAM_FRONT"  # of the nuScenes dataset
-SHOWN = 4  # rows of the picture to look at
+SHEET_ROWS = 4
 
 
 def other_look(radiance: np.ndarray, shot: Shot) -> np.ndarray:
-    """Radiance float32 [H, W, 3] as in an autumn town in warm light: it depends on the surface and on how the sun falls on it."""
+    """Radiance float32 [H, W, 3] as in an autumn town in warm light; depends on the surface and on the sun's incidence."""
     g = shot.gbuffer
     sunlit = g.sun * np.clip(g.normal @ np.array(shot.light.sun_direction, np.float32), 0, 1)
     light = SHADED + (SUNLIT - SHADED) * sunlit[..., None]
@@ -79,14 +79,19 @@ def make_captures(
     report: Report | None = None,
     by_nuscenes: bool = False,
 ) -> None:
-    """Captures of that look: of `lessons`, or of plain shading in a split's towns; by_nuscenes: imported from a nuScenes dataset beside `out`, which is
-    made of them. DataError for too few lessons, or of another split."""
+    """Captures with that look: of `lessons`, or of plain shading in a split's towns. by_nuscenes: via a nuScenes
+    dataset beside `out`.
+
+    DataError for too few lessons or another split.
+    """
 
     def pictures() -> Iterator[tuple[SceneState, Rig, np.ndarray]]:
         plainly = renderer(None)
-        for number, (state, rig, traced) in enumerate(_moments(frames, split, lessons)):
+        for number, (state, rig, radiance_traced) in enumerate(_moments(frames, split, lessons)):
             shot = plainly.shot(state, rig)
-            radiance = shot.plain if traced is None else under_our_sky(traced / shot.light.exposure, shot)
+            radiance = (
+                shot.plain if radiance_traced is None else under_our_sky(radiance_traced / shot.light.exposure, shot)
+            )
             yield state, rig, developed(other_look(radiance, shot), shot, state)
             if report:
                 report((number + 1) / frames, f"pictures of the {split} split: {number + 1} of {frames}")
@@ -104,19 +109,19 @@ def make_captures(
 
 
 def _write_nuscenes(folder: Path, frames: Iterator[tuple[SceneState, Rig, np.ndarray]]) -> None:
-    """A dataset with a scene of one key frame for each."""
+    """Writes a nuScenes dataset with one scene of one key frame per picture."""
     plainly = renderer(None)
     with NuScenes(folder, CameraSet("captures", {CAMERA: Rig()}, KEYS)) as writer:
         for number, (state, rig, picture) in enumerate(frames):
             writer.cameras = CameraSet("captures", {CAMERA: rig}, KEYS)
-            seen = replace(see(rig, state, plainly), picture=picture)
+            view = replace(see(rig, state, plainly), picture=picture)
             writer.begin(DriveInfo(f"{number:06d}", state.places[0], "a moment"))
-            writer.add(replace(record(0, state, None, plainly), views={CAMERA: seen}))
+            writer.add(replace(record(0, state, None, plainly), views={CAMERA: view}))
             writer.end()
 
 
 def _moments(frames: int, split: str, lessons: Path | None) -> Iterator[tuple[SceneState, Rig, np.ndarray | None]]:
-    """Scenes and cameras, with the exposed radiance that was traced."""
+    """Yields scenes and cameras, with the exposed radiance of the path tracer if there are lessons."""
     if lessons is None:
         for number in range(frames):
             yield *moment(0, split, number), None
@@ -129,27 +134,29 @@ def _moments(frames: int, split: str, lessons: Path | None) -> Iterator[tuple[Sc
         )
     for path in (paths[k] for k in np.linspace(0, len(paths) - 1, frames).astype(int)):
         lesson = read(path)
-        yield lesson.state, lesson.rig, lesson.exposed
+        yield lesson.state, lesson.rig, lesson.exposed_radiance
 
 
 def measure(
     held_out: Path, painters: dict[str, Painter | None], sheet: Path | None = None
 ) -> dict[str, dict[str, float]]:
-    """Mean dB of each painter's pictures (None: plain shading) against a folder's: whole, and of what is not sky.
+    """Mean PSNR (dB) of each painter's pictures (None: plain shading) against a folder's captures: whole, and without
+    sky.
 
-    sheet: a PNG of some of them, a column each, the folder's own last.
+    sheet: a PNG with some of them, one column per painter, the captures last. DataError where the captures are invalid.
     """
-    found = captures(held_out)
+    references = captures(held_out)
     scores: dict[str, list[tuple[float, float]]] = {name: [] for name in painters}
-    shown, rows = set(np.linspace(0, len(found) - 1, SHOWN).astype(int).tolist()), []
-    for capture in found:
-        state, wanted, row = capture.state, capture.image(), []
+    sheet_numbers, rows = set(np.linspace(0, len(references) - 1, SHEET_ROWS).astype(int).tolist()), []
+    for capture in references:
+        state, reference, row = capture.state, capture.image(), []
         for name, painter in painters.items():
             shot = renderer(painter).shot(state, capture.rig)
-            scores[name].append((psnr(shot.picture, wanted), psnr(shot.picture, wanted, shot.gbuffer.coverage > 0)))
+            covered = shot.gbuffer.coverage > 0
+            scores[name].append((psnr(shot.picture, reference), psnr(shot.picture, reference, covered)))
             row.append(shot.picture)
-        if capture.number in shown and wanted.shape == found[0].image().shape:
-            rows.append(np.concatenate([*row, wanted], 1))
+        if capture.number in sheet_numbers and reference.shape == references[0].image().shape:
+            rows.append(np.concatenate([*row, reference], 1))
     if sheet is not None:
         Image.fromarray(np.concatenate(rows)).save(sheet)
     means = {name: np.nanmean(np.array(its), 0).tolist() for name, its in scores.items()}
@@ -170,9 +177,9 @@ def learn_look(
     report: Report | None = None,
     by_nuscenes: bool = False,
 ) -> dict[str, dict[str, float]]:
-    """Pictures, training and what `measure` says of plain shading, of the painter begun with and of the one in out/painter.
+    """Makes captures, trains, and scores plain shading, the initial painter, and the trained one in out/painter.
 
-    Captures that are there are kept, and a killed training goes on.
+    Existing captures are kept, and an interrupted training resumes. DataError and WeightsError as in these steps.
     """
     for name, count, split, source in (("train", frames, "train", lessons), ("held-out", held, "test", held_lessons)):
         if not (out / name / "captures.json").exists():
@@ -195,7 +202,7 @@ def learn_look(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line above."""
+    """The command line above; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m world.evaluate.real_look")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=500)
@@ -211,25 +218,25 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--config", choices=PAINTERS, default="embedded")
     parser.add_argument("--device", default="cpu")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        found = learn_look(
-            given.out,
-            given.frames,
-            given.minutes,
-            held=given.held,
-            begin=given.begin,
-            lessons=given.lessons,
-            held_lessons=given.held_out,
-            config=PAINTERS[given.config],
-            compute=DistributedContext(given.device),
-            by_nuscenes=given.by == "nuscenes",
+        scores = learn_look(
+            options.out,
+            options.frames,
+            options.minutes,
+            held=options.held,
+            begin=options.begin,
+            lessons=options.lessons,
+            held_lessons=options.held_out,
+            config=PAINTERS[options.config],
+            compute=DistributedContext(options.device),
+            by_nuscenes=options.by == "nuscenes",
             report=lambda fraction, text: print(f"{100 * fraction:3.0f} %  {text}", file=sys.stderr, flush=True),
         )
     except LucidriveError as error:
         print(error, file=sys.stderr)
         return 1
-    for name, one in found.items():
+    for name, one in scores.items():
         print(f"{name:14} {one['psnr']:5.2f} dB   {one['psnr_covered']:5.2f} dB without the sky")
     return 0
 

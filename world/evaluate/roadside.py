@@ -1,4 +1,6 @@
-"""`lucidrive evaluate roadside`: dreamt roadsides beside the rules', along the same streets of networks that nobody trained on."""
+"""`lucidrive evaluate roadside`: dreamt roadsides beside the rules', along the same streets of networks outside the
+training data.
+"""
 
 from __future__ import annotations
 
@@ -22,43 +24,50 @@ from world.scene.objects import Kind
 from world.scene.query import overlap
 from world.scene.roadside_tokens import BARRIERS, KINDS, Standing, decode_stretch, encode_stretch
 from world.scene.stretches import props_of, standings, stretches
-from world.town.plans import made
+from world.town.plans import generate
 from world.train.loop import Report
 from world.train.roadside_lessons import RADIUS, middle
 
 HEAD = ("what", "dreamt", "rules", "aim")
 BEHIND = frozenset({Kind.HOUSE, Kind.CAR}) | BARRIERS  # what may not overlap
-MILLISECONDS, ALLOWED = 40.0, 3.0  # a junction's part; times the divergence of two halves
-DEEP = 0.2  # m that boxes which touch may share: ends of hedges meet
+MILLISECONDS, ALLOWED = 40.0, 3.0  # aims: ms per junction; divergence, times that of two halves of the rules'
+DEEP = 0.2  # m by which adjacent boxes may overlap: ends of hedges meet
 
 
 def evaluate_roadside(
     weights: Path = FOLDER, *, networks: int = 10, seed: int = 0, report: Report | None = None
 ) -> dict[str, Any]:
-    """Along the streets in the middle of so many networks of the test split (made anew, extra `sim`).
+    """Compares roadsides along the streets in the middle of that many networks of the test split, generated here (extra
+    `sim`).
 
-    Raises WeightsError where `weights` holds no network, SimulatorError where SUMO is missing.
+    Raises WeightsError where `weights` has no network, SimulatorError without SUMO.
     """
     note, model = report or (lambda share, text: None), load_roadside(weights)
     ours: list[list[Standing]] = []
     theirs: list[list[Standing]] = []
     result: dict[str, Any] = {"networks": networks, "dreamt": _nothing(), "rules": _nothing()}
-    drawn = left_out = junctions = 0
+    objects = dropped = junctions = 0
     seconds, errors = 0.0, list[float]()
     for number in range(networks):
         note(number / networks, f"networks: {number} of {networks}")
-        place = build(middle(made("test", number)[1], RADIUS))
-        ruled = roadside.line(place)
+        place = build(middle(generate("test", number)[1], RADIUS))
+        rule_props = roadside.line(place)
         began = time.perf_counter()
-        lined = line(model, place, seed + number)
+        roadside_now = line(model, place, seed + number)
         seconds += time.perf_counter() - began
-        drawn, left_out, junctions = drawn + lined.drawn, left_out + lined.left_out, junctions + len(place.junctions)
+        objects, dropped, junctions = (
+            objects + roadside_now.drawn,
+            dropped + roadside_now.left_out,
+            junctions + len(place.junctions),
+        )
         every = stretches(place)
-        for name, props, into in (("dreamt", lined.props, ours), ("rules", ruled, theirs)):
+        for name, props, into in (("dreamt", roadside_now.props, ours), ("rules", rule_props, theirs)):
             _add(result[name], wrong_with(place, props))
             into += standings(every, props)
         errors += [
-            error for stretch, own in zip(every, theirs[-len(every) :], strict=True) for error in lost(stretch, own)
+            error
+            for stretch, own in zip(every, theirs[-len(every) :], strict=True)
+            for error in round_trip_errors(stretch, own)
         ]
     result["divergence"] = {
         name: (
@@ -67,7 +76,7 @@ def evaluate_roadside(
         )
         for name, edges in EDGES.items()
     }
-    result["left_out"] = left_out / max(1, drawn)
+    result["left_out"] = dropped / max(1, objects)
     result["milliseconds"] = 1000 * seconds / max(1, junctions)
     result["round_trip"] = {"median": float(np.median(errors)), "worst": float(np.max(errors))} if errors else {}
     return result
@@ -83,13 +92,13 @@ EDGES: dict[str, np.ndarray] = {  # bins of each distribution
 }
 
 
-def _all(found: Sequence[list[Standing]], name: str) -> list[float]:
-    """Every number of a distribution."""
-    houses = [[one for one in own if one.kind == Kind.HOUSE] for own in found]
+def _all(roadsides: Sequence[list[Standing]], name: str) -> list[float]:
+    """Every value of a distribution."""
+    houses = [[one for one in own if one.kind == Kind.HOUSE] for own in roadsides]
     if name == "kind":
-        return [float(KINDS.index(one.kind)) for own in found for one in own]
+        return [float(KINDS.index(one.kind)) for own in roadsides for one in own]
     if name == "things along 10 m":
-        return [len(own) / 6.4 for own in found]
+        return [len(own) / 6.4 for own in roadsides]
     if name == "gaps between fronts, m":
         rows = [sorted((h for h in own if h.behind < 14), key=lambda h: h.s) for own in houses]
         return [b.s - b.width / 2 - a.s - a.width / 2 for own in rows for a, b in pairwise(own)]
@@ -107,7 +116,9 @@ def _add(total: dict[str, int], one: dict[str, int]) -> None:
 
 
 def wrong_with(place: HDMap, props: np.ndarray) -> dict[str, int]:
-    """Counts: things; pairs behind the pavements that overlap; things behind them that stand on a road; lines of sight round corners, and blocked ones."""
+    """Counts objects; overlapping pairs behind the pavements; objects behind them that stand on a road; objects where
+    cars drive; lines of sight round corners, and blocked ones.
+    """
     ground, sights = Ground.of(place), corner_sight.lines(place)
     behind = props[np.isin(props["kind"], [int(kind) for kind in BEHIND])]
     boxes = [tuple(float(prop[n]) for n in ("x", "y", "heading", "length", "width")) for prop in behind]
@@ -131,18 +142,18 @@ def wrong_with(place: HDMap, props: np.ndarray) -> dict[str, int]:
     }
 
 
-def lost(stretch: Any, objects: list[Standing]) -> list[float]:
-    """m that each thing is off after it went through its tokens."""
-    found = []
+def round_trip_errors(stretch: Any, objects: list[Standing]) -> list[float]:
+    """Position errors in m of objects after a round trip through tokens."""
+    errors = []
     for one in objects:
         back = decode_stretch(encode_stretch([one]))[0]
         pairs = zip(props_of(stretch, one), props_of(stretch, back), strict=False)
-        found += [math.hypot(a.box[0] - b.box[0], a.box[1] - b.box[1]) for a, b in pairs]
-    return found
+        errors += [math.hypot(a.box[0] - b.box[0], a.box[1] - b.box[1]) for a, b in pairs]
+    return errors
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The result as rows of text."""
+    """The result as rows for the terminal."""
     ours, theirs = result["dreamt"], result["rules"]
     rows: list[tuple[str, ...]] = [
         (

@@ -1,4 +1,6 @@
-"""`lucidrive evaluate driver`: the learnt driver of scene worlds beside the rules that it imitates, in test towns or in dreamt places."""
+"""`lucidrive evaluate driver`: the learnt driver of scene worlds beside the rules that it imitates, in test towns or
+dreamt places.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,12 @@ from world.evaluate.scene_drives import (
     LATEST,
     TURNS,
     RouteResult,
-    done_after,
     event_case,
+    first_cases,
     on,
     route,
+    seconds_until_done,
     shares,
-    tried,
 )
 from world.places import find_place
 from world.scene.places import towns
@@ -46,7 +48,7 @@ COMMANDS = {
     "go": Command.FOLLOW,
 }
 EVENTS = {event.name.lower().replace("_", " "): event for event in Event if event > Event.NONE}
-DREAMT = tuple(f"dreamt:{seed}" for seed in range(1000, 1020))  # no more, as each process grows its own
+DREAMT = tuple(f"dreamt:{seed}" for seed in range(1000, 1020))  # few, since each process grows its own
 assert set(TURNS) <= set(COMMANDS.values())
 
 
@@ -63,10 +65,12 @@ def evaluate_driver(
     only: Sequence[str] = (),
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """`routes` of `seconds` without events and as many full of them, `cases` of each command, `events` of each event; for both drivers.
+    """Scores both drivers on `routes` of `seconds` without events and as many full of them, `cases` of each command and
+    `events` of each event.
 
-    traffic: who moves the others; None: rules. only: of "learnt" and "rules"; empty: both. place: "dreamt" for some dreamt places, which grow as they are driven through, or one by name; empty: the test towns.
-    Raises WeightsError where `weights` holds no driver or no network dreams streets, DataError for a place that is none.
+    place: "dreamt" for several dreamt places, which grow during the drive, or one by name; empty: the test towns.
+    traffic: None for rules. only: "learnt" or "rules"; empty: both. Raises WeightsError where `weights` has no driver
+    or streets cannot be dreamt, DataError for an unknown place or driver.
     """
     note = report or (lambda share, text: None)
     drivers: dict[str, Driver] = {"learnt": partial(act, load_policy(weights)), "rules": expert.drive}
@@ -79,35 +83,36 @@ def evaluate_driver(
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         for number, (name, by) in enumerate(drivers.items()):
             tell = partial(_tell, note, number / len(drivers), 1 / len(drivers), name)
-            found: dict[str, Any] = {"commands": {}, "late": {}, "events": {}}
+            out: dict[str, Any] = {"commands": {}, "late": {}, "events": {}}
             for index, (word, command) in enumerate(COMMANDS.items()):
                 tell(0.05 * index, word)
                 case = partial(case_of, command=command, by=by, traffic=traffic)
-                done = tried(lambda jobs, case=case: list(pool.map(case, jobs, chunksize=5)), cases, seed, names)  # type: ignore[misc]
-                found["commands"][word], found["late"][word] = shares(done)
+                measure = partial(pool.map, case, chunksize=5)
+                seconds_of_cases = first_cases(measure, cases, seed, names)
+                out["commands"][word], out["late"][word] = shares(seconds_of_cases)
             for word, event in EVENTS.items() if events else ():
                 tell(0.35, f"{word} within 8 s")
-                found["events"][word] = _seen(
-                    pool, names, events, seed, partial(seen_of, event=event, by=by, traffic=traffic)
+                out["events"][word] = _visible_share(
+                    pool, names, events, seed, partial(event_visible, event=event, by=by, traffic=traffic)
                 )
             for share, key, eventful in ((0.4, "calm", False), (0.7, "eventful", True)):
                 tell(share, f"{key} routes")
                 jobs = [(names[n % len(names)], seed + n) for n in range(routes)]
                 drive = partial(route_of, seconds=seconds, by=by, eventful=eventful, traffic=traffic)
-                driven = list(pool.map(drive, jobs, chunksize=5))
-                found[key] = {
+                results = list(pool.map(drive, jobs, chunksize=5))
+                out[key] = {
                     "routes": routes,
-                    "clean": sum(one.clean for one in driven) / max(1, routes),
-                    "strayed": sum(one.strayed for one in driven) / max(1, routes),
-                    "speed": sum(one.metres for one in driven) / (seconds * max(1, routes)),
+                    "clean": sum(one.clean for one in results) / max(1, routes),
+                    "strayed": sum(one.strayed for one in results) / max(1, routes),
+                    "speed": sum(one.metres for one in results) / (seconds * max(1, routes)),
                 }
-            found["milliseconds"] = _milliseconds(names[0], by, seed)
-            result[name] = found
+            out["milliseconds"] = _milliseconds(names[0], by, seed)
+            result[name] = out
     return result
 
 
 def names_of(place: str) -> Sequence[str]:
-    """The places that a word stands for, as `evaluate_driver` takes it."""
+    """The names of places for the argument `place` of `evaluate_driver`."""
     if not place:
         return towns()["test"]
     return DREAMT if place == "dreamt" else (place,)
@@ -118,42 +123,42 @@ def _tell(note: Report, first: float, all_of: float, name: str, share: float, wh
 
 
 def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool, traffic: Traffic | None) -> RouteResult:
-    """A route, in another process."""
+    """A route, for worker processes."""
     return route(job[0], seconds, job[1], by, eventful, traffic)
 
 
 def case_of(job: tuple[str, int], command: Command, by: Driver, traffic: Traffic | None) -> float | None:
-    """One case of a command, in another process."""
-    return done_after(job[0], command, job[1], by=by, traffic=traffic)
+    """One case of a command, for worker processes."""
+    return seconds_until_done(job[0], command, job[1], by=by, traffic=traffic)
 
 
-def seen_of(job: tuple[str, Side, int, int], event: Event, by: Driver, traffic: Traffic | None) -> bool:
-    """One case of an event, in another process."""
+def event_visible(job: tuple[str, Side, int, int], event: Event, by: Driver, traffic: Traffic | None) -> bool:
+    """Whether one case of an event was visible on its side, for worker processes."""
     name, side, level, seed = job
-    return event_case(name, event, side, level, seed, traffic, by).sided
+    return event_case(name, event, side, level, seed, traffic, by).on_side
 
 
-def _seen(
+def _visible_share(
     pool: ProcessPoolExecutor,
     names: Sequence[str],
     cases: int,
     seed: int,
     case: Callable[[tuple[str, Side, int, int]], bool],
 ) -> float:
-    """Of the cases in which an event was asked for, how many saw it within 8 s on its side."""
+    """The share of cases in which the event was visible on its side within 8 s."""
     jobs = [(names[n % len(names)], Side.LEFT if n % 2 else Side.RIGHT, 1 + n % 3, seed + n) for n in range(cases)]
     return float(np.mean(list(pool.map(case, jobs, chunksize=5))))
 
 
 def _milliseconds(name: str, by: Driver, seed: int) -> float:
-    """The median time of a decision, amid ordinary traffic."""
-    state, spent = start(find_place(name), seed), []
+    """The median time of a decision, in ordinary traffic."""
+    state, times = start(find_place(name), seed), []
     for _ in range(200):
         began = time.perf_counter()
         by(state, int(Command.FOLLOW), CRUISE, 0)
-        spent.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - began)
         state = on(state, by=by)
-    return 1000 * float(np.median(spent))
+    return 1000 * float(np.median(times))
 
 
 def _percent(share: float) -> str:
@@ -161,12 +166,12 @@ def _percent(share: float) -> str:
 
 
 def head(result: dict[str, Any]) -> tuple[str, ...]:
-    """Above the columns of `table`."""
+    """The column names of `table`."""
     return ("what", *result, "aim of the learnt")
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The result as rows of text."""
+    """The result as rows for the terminal."""
 
     def row(what: str, cell: Callable[[dict[str, Any]], str], aim: str = "") -> tuple[str, ...]:
         return (what, *(cell(one) for one in result.values()), aim)

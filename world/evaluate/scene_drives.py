@@ -1,9 +1,12 @@
-"""Drives that scenes are measured by: manoeuvres, events, and a minute of road. The scene itself says what came of them."""
+"""Drives for measuring scenes: manoeuvres, events, and a minute of road.
+
+Results are exact facts of the scene.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,7 +30,10 @@ from world.scene.state import Place, SceneState
 
 CRUISE = 9.0  # m/s, the target speed of all drives here
 TURNS = {Command.LEFT: LEFT, Command.RIGHT: RIGHT, Command.STRAIGHT: STRAIGHT}
-TURN_SECONDS, LATEST, EVENT_SECONDS = 45.0, 150.0, 8.0  # a turn after 45 s is late, after 150 s none
+MANOEUVRES = {"go": Command.FOLLOW} | {
+    one.name.lower(): one for one in (*TURNS, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP)
+}
+TURN_SECONDS, LATEST, EVENT_SECONDS = 45.0, 150.0, 8.0  # a turn after 45 s is late, after 150 s missed
 
 
 def places(split: str = "test") -> list[Place]:
@@ -36,7 +42,7 @@ def places(split: str = "test") -> list[Place]:
 
 
 def _at(where: str | Place) -> Place:
-    """Names cross to other processes, places do not."""
+    """The place; other processes get its name, since places are not sent."""
     return find_place(where) if isinstance(where, str) else where
 
 
@@ -48,9 +54,10 @@ def on(
     traffic: Traffic | None = None,
     horizon: Horizon | None = None,
 ) -> SceneState:
-    """A step with our driver at the wheel; `control`: the command and conditions (default: none); `traffic`: as `step` takes it.
+    """A step with our driver.
 
-    horizon: of this drive, where its streets may grow.
+    control: its command and conditions (default: none); traffic: as for `step`; horizon: of this drive, where streets
+    may grow.
     """
     control = control or Control()
     if horizon is not None:
@@ -60,7 +67,7 @@ def on(
 
 
 def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneState | None:
-    """A drive that begins on a street whose next junction offers the turn, from its lane or from one beside it."""
+    """A state on a street whose next junction allows the turn, from its lane or one beside it; None without one."""
     lanes, rng = place.map.lanes, np.random.default_rng(seed)
     for lane in rng.permutation(np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 45))):
         outs = place.map.successors[lanes["first_out"][lane] : lanes["first_out"][lane] + lanes["outs"][lane]]
@@ -69,7 +76,7 @@ def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneSt
     return None
 
 
-def done_after(
+def seconds_until_done(
     where: str | Place,
     command: Command,
     seed: int,
@@ -77,9 +84,10 @@ def done_after(
     by: Driver = drive,
     traffic: Traffic | None = None,
 ) -> float | None:
-    """Seconds after which a command is done by the scene; NaN: it never is; None where the place has nowhere to do it. traffic: as `step` takes it.
+    """Seconds until the scene shows the command as done; NaN: never; None where the place has no room for it.
 
-    In a dreamt place a turn is asked for anywhere, and may be grown or come after some junctions; a junction that has it counts.
+    In a dreamt place a turn is commanded anywhere; its junction may be grown, or follow after some others; the first
+    that allows it counts.
     """
     place, go = _at(where), partial(on, by=by, traffic=traffic)
     if command in TURNS:
@@ -104,50 +112,53 @@ def _turn(place: Place, command: Command, seed: int, density: float, go: Callabl
     state = start(place, seed, density=density) if grows else _begin_before(place, turn, seed, density)
     if state is None:
         return None
-    horizon, made, goal = Horizon(), False, tuple[int, ...]()
+    horizon, turning, goal = Horizon(), False, tuple[int, ...]()
     for tick in range(int(LATEST * FPS)):
         state = go(state, Control(command=command), horizon=horizon)
         there, lane = tables(state.places[0].map), int(state.ego["lane"][0])
         if lane < 0:
             return math.nan
         if there.lanes["street"][lane] < 0:
-            made, goal = bool(there.lanes["turn"][lane] == turn), _name(there.lanes, int(there.lanes["target"][lane]))
-            offered = out_with(there.lanes, there.successors, int(there.lanes["source"][lane]), turn) >= 0
-            if not made and (offered or not grows):
+            turning, goal = (
+                bool(there.lanes["turn"][lane] == turn),
+                _name(there.lanes, int(there.lanes["target"][lane])),
+            )
+            possible = out_with(there.lanes, there.successors, int(there.lanes["source"][lane]), turn) >= 0
+            if not turning and (possible or not grows):
                 return math.nan
-        elif made:
-            arrived = abs(float(state.ego["left"][0])) < 1.2 and _name(there.lanes, lane) == goal
-            if arrived or float(state.ego["s"][0]) > 8.0:
-                return (tick + 1) * DT if arrived else math.nan
+        elif turning:
+            there_now = abs(float(state.ego["left"][0])) < 1.2 and _name(there.lanes, lane) == goal
+            if there_now or float(state.ego["s"][0]) > 8.0:
+                return (tick + 1) * DT if there_now else math.nan
     return math.nan
 
 
-def tried(
-    case: Callable[[Sequence[tuple[str, int]]], list[float | None]], cases: int, seed: int, names: Sequence[str]
+def first_cases(
+    case: Callable[[Sequence[tuple[str, int]]], Iterable[float | None]], cases: int, seed: int, names: Sequence[str]
 ) -> list[float]:
-    """What came of the first `cases` of a command that a place has somewhere for; at most four times as many are tried.
+    """The results of the first `cases` of a command for which a place has room, of at most four times as many.
 
-    case: [(place, seed)] -> what `done_after` says of each.
+    case: [(place, seed)] -> the result of `seconds_until_done` for each.
     """
-    found: list[float] = []
+    results: list[float] = []
     for first in range(0, 4 * cases, max(1, cases)):
         jobs = [(names[n % len(names)], seed + n) for n in range(first, first + cases)]
-        found += [one for one in case(jobs) if one is not None]
-        if len(found) >= cases:
+        results += [one for one in case(jobs) if one is not None]
+        if len(results) >= cases:
             break
-    return found[:cases]
+    return results[:cases]
 
 
-def shares(found: Sequence[float]) -> tuple[float, float]:
-    """(share that was done in time, share that was done at all) of what `tried` found; NaN: nothing was tried."""
-    if not found:
+def shares(results: Sequence[float]) -> tuple[float, float]:
+    """(share done in time, share done at all) of results of `first_cases`; NaN without any."""
+    if not results:
         return math.nan, math.nan
-    done = np.array(found)
-    return float((done <= TURN_SECONDS).mean()), float((done <= LATEST).mean())
+    seconds = np.array(results)
+    return float((seconds <= TURN_SECONDS).mean()), float((seconds <= LATEST).mean())
 
 
 def _name(lanes: np.ndarray, lane: int) -> tuple[int, ...]:
-    """What a street's lane is known by when the place has grown: its street, its way, its number."""
+    """A key of a street's lane that stays valid when the place grows: street, direction, number."""
     return tuple(int(lanes[name][lane]) for name in ("street", "forward", "number"))
 
 
@@ -171,10 +182,10 @@ def _lane_change(
 
 @dataclass(frozen=True, slots=True)
 class EventCase:
-    """One event asked for: how many seconds until it was in sight (NaN: never), and whether that was on its side."""
+    """One commanded event. seconds: until it was visible, NaN for never; on_side: whether it was on its side."""
 
     seconds: float
-    sided: bool
+    on_side: bool
 
 
 def event_case(
@@ -186,13 +197,13 @@ def event_case(
     traffic: Traffic | None = None,
     by: Driver = drive,
 ) -> EventCase:
-    """Drives for 3 s plus a little by the seed, asks for the event, and watches for 8 s."""
+    """Drives for 3 s and a little more by the seed, commands the event, and drives on for up to 8 s."""
     state, horizon = start(_at(where), seed), Horizon()
     for _ in range(30 + seed % 20):
         state = on(state, Control(), by=by, traffic=traffic, horizon=horizon)
-    asked = Control(event=event, side=side if event in SIDED_EVENTS else Side.NONE, level=level)
+    control = Control(event=event, side=side if event in SIDED_EVENTS else Side.NONE, level=level)
     for tick in range(int(EVENT_SECONDS * FPS)):
-        state = on(state, asked, by=by, traffic=traffic, horizon=horizon)
+        state = on(state, control, by=by, traffic=traffic, horizon=horizon)
         actor = int(state.event["actor"][0])
         if actor < 0 or not facts(state).event_visible:
             continue
@@ -206,13 +217,17 @@ def _on_side(state: SceneState, actor: int, event: Event, side: Side) -> bool:
     ego, agents = state.ego[0], state.agents[0]
     slot = int(np.flatnonzero((agents["id"] == actor) & (agents["kind"] != 0))[0])
     dx, dy = agents["x"][slot] - ego["x"], agents["y"][slot] - ego["y"]
-    left = dy * math.cos(ego["heading"]) - dx * math.sin(ego["heading"])
-    return bool(left > 0) == (side == Side.LEFT)
+    aside = dy * math.cos(ego["heading"]) - dx * math.sin(ego["heading"])
+    return bool(aside > 0) == (side == Side.LEFT)
 
 
 @dataclass(frozen=True, slots=True)
 class RouteResult:
-    """A drive: whether our car touched nobody and ever left the road, its m, and the contacts of others in their minutes."""
+    """A drive.
+
+    clean: our car touched nobody; strayed: it left the road; metres: its distance; contacts: of others, in `minutes` of
+    vehicle time.
+    """
 
     clean: bool
     strayed: bool
@@ -229,7 +244,10 @@ def route(
     eventful: bool = False,
     traffic: Traffic | None = None,
 ) -> RouteResult:
-    """One drive along whatever road comes; eventful: events of all kinds one after the other, 10 s each, 3 s apart. traffic: as `step` takes it."""
+    """One drive along whatever road comes.
+
+    eventful: events of all kinds, 10 s each, 3 s apart; traffic: as for `step`.
+    """
     rng, control, until = np.random.default_rng(seed), Control(), 3.0
     state, clean, strayed, count, ticks = start(_at(where), seed), True, False, 0, 0
     before, horizon = set[tuple[int, int]](), Horizon()
@@ -245,7 +263,7 @@ def route(
 
 
 def _other_event(control: Control, rng: np.random.Generator) -> Control:
-    """After none some event, from some side, as sudden as it comes; after one none."""
+    """After no event a random one; after an event none."""
     if control.event != Event.NONE:
         return Control()
     event = Event(int(rng.integers(1, len(Event))))
@@ -254,7 +272,7 @@ def _other_event(control: Control, rng: np.random.Generator) -> Control:
 
 
 def _contacts(agents: np.ndarray) -> tuple[set[tuple[int, int]], int]:
-    """Pairs of vehicles whose boxes, shrunk by 4%, overlap; and how many vehicles there are."""
+    """Pairs of vehicles in contact, and the number of vehicles."""
     vehicles = agents[(agents["kind"] >= 1) & (agents["kind"] <= 5)]
     return contacts(vehicles), len(vehicles)
 

@@ -1,4 +1,4 @@
-"""What scene worlds' pictures are worth: how long one takes, whether a place looks the same when seen again, and an hour on the road."""
+"""Pictures of scene worlds: their render time, whether a place looks the same on return, and an hour of driving."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOK_EVERY = 20  # frames of the hour between pictures
 
 
 def picture_milliseconds(seed: int, frames: int = 60) -> dict[str, dict[str, float]]:
-    """The median ms by size, while driving with traffic by day: of a `whole` picture, and of one without its air (`plain`)."""
+    """Median ms by size, driving in traffic by day: of a `whole` picture, and of one without air (`plain`)."""
     renderer, state = Renderer(), start(load_place(towns()["test"][1]), seed)
     out = {}
     for name, rig in SIZES.items():
@@ -31,18 +31,18 @@ def picture_milliseconds(seed: int, frames: int = 60) -> dict[str, dict[str, flo
             state = on(state)
             began = time.perf_counter()
             shot = renderer.shot(state, rig)
-            drawn = time.perf_counter()
+            developed_at = time.perf_counter()
             develop(shot.radiance, shot.gbuffer, shot.view, shot.light, state.amounts[0], 0.0)
             if frame >= 10:
-                whole.append(drawn - began)
-                air.append(time.perf_counter() - drawn)
-        spent = np.array(whole)
-        out[name] = {"whole": 1000 * float(np.median(spent)), "plain": 1000 * float(np.median(spent - air))}
+                whole.append(developed_at - began)
+                air.append(time.perf_counter() - developed_at)
+        seconds = np.array(whole)
+        out[name] = {"whole": 1000 * float(np.median(seconds)), "plain": 1000 * float(np.median(seconds - air))}
     return out
 
 
 def seen_again(seed: int, seconds: float = 60.0) -> float:
-    """PSNR (dB, 100 where equal) of a place seen anew after a drive elsewhere, empty streets and signals' posts apart."""
+    """PSNR (dB, 100 where equal) of a place on return from a drive elsewhere, with empty streets and the same signals."""
     renderer, first = Renderer(), start(load_place(towns()["test"][0]), seed, density=0.0)
     before, state = renderer.draw(first, SIZES["144x256"]), first
     cycle = float(first.places[0].map.signals["cycle"].max()) if len(first.places[0].map.signals) else 1.0
@@ -57,7 +57,9 @@ def seen_again(seed: int, seconds: float = 60.0) -> float:
 
 
 def hour(seed: int, seconds: float = 3600.0) -> dict[str, float]:
-    """A drive's end over its beginning: ms of a picture, of a step, detail (mean square of a Laplacian), and MiB at most."""
+    """A drive's end relative to its start: ms of a picture and of a step, detail (mean square of a Laplacian); and the
+    memory peak in MiB.
+    """
     renderer, state = Renderer(), start(load_place(towns()["test"][2]), seed)
     rows, steps, frames = [], [], int(seconds * FPS)
     for frame in range(frames):
@@ -71,7 +73,7 @@ def hour(seed: int, seconds: float = 3600.0) -> dict[str, float]:
             rows.append((time.perf_counter() - began, _detail(picture), memory))
     part = max(1, len(rows) // 6)
     table, thin = np.array(rows), max(1, frames // 6)
-    first, last = table[part : 2 * part], table[-part:]  # what is made once is made in the first part
+    first, last = table[part : 2 * part], table[-part:]  # one-time work falls into the part before `first`
     return {
         "picture": float(np.median(last[:, 0]) / np.median(first[:, 0])),
         "step": float(np.median(steps[-thin:]) / np.median(steps[thin : 2 * thin])),

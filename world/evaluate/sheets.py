@@ -1,9 +1,9 @@
-"""Contact sheets to look at: dreams of every weather and hour at seconds 1, 10 and 60, plainly shaded above and painted below.
+"""Contact sheets: dreams of every weather and hour at seconds 1, 10 and 60, plainly shaded above and painted below.
 
     python -m world.evaluate.sheets OUT [PAINTER]
 
-writes OUT/clear.png, OUT/rain_1.png and so on: two rows for each hour, a column for each second. PAINTER: a folder of weights; default:
-the shipped ones.
+writes OUT/clear.png, OUT/rain_1.png and so on: two rows per hour, a column per second. PAINTER: a folder of weights;
+default: the shipped ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def sheets(
     weathers: Sequence[Weather] = tuple(Weather),
     seconds: Sequence[float] = SECONDS,
 ) -> list[Path]:
-    """A PNG for each weather. DataError where `out` cannot be written."""
+    """Writes a PNG per weather. DataError where `out` cannot be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         files = []
@@ -58,7 +58,7 @@ def sheets(
 def dream(
     seed: int, control: Control, painter: Painter | None, rig: Rig | None = None, seconds: Sequence[float] = SECONDS
 ) -> list[np.ndarray]:
-    """One dream in a test town: at every second what it looks like plainly shaded, above, and painted, uint8 [h, W, 3]."""
+    """One dream in a test town: at every second a picture shaded plainly, above, and painted, uint8 [h, W, 3]."""
     names, drawing, rig = towns()["test"], renderer(painter), rig or Rig()
     state = start(load_place(names[seed % len(names)]), seed, control)
     pictures: list[np.ndarray] = []
@@ -68,13 +68,13 @@ def dream(
         if tick in ticks:
             shot = drawing.shot(state, rig)
             what = f"{Weather(control.weather).name} {TimeOfDay(control.time).name} {tick / FPS:g} s".lower()
-            plain = _titled(developed(shot.plain, shot, state), f"{what}, plain")
-            painted = _titled(developed(shot.radiance, shot, state), f"{what}, painted")
+            plain = _with_title(developed(shot.plain, shot, state), f"{what}, plain")
+            painted = _with_title(developed(shot.radiance, shot, state), f"{what}, painted")
             pictures.append(np.concatenate([plain] if painter is None else [plain, painted]))
     return pictures
 
 
-def _titled(picture: np.ndarray, title: str) -> np.ndarray:
+def _with_title(picture: np.ndarray, title: str) -> np.ndarray:
     height, width = picture.shape[:2]
     sheet = Image.new("RGB", (width, height + TITLE), "white")
     ImageDraw.Draw(sheet).text((3, 1), title, fill="black")
@@ -83,7 +83,7 @@ def _titled(picture: np.ndarray, title: str) -> np.ndarray:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Writes the sheets and prints their paths. SystemExit with a sentence where the arguments or the painter's weights are of no use."""
+    """Writes the sheets and prints their paths. SystemExit with a sentence for bad arguments or weights."""
     if not 1 <= len(arguments) <= 2:
         raise SystemExit("Say where to: python -m world.evaluate.sheets OUT [PAINTER]")
     try:

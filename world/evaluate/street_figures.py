@@ -1,4 +1,4 @@
-"""What road graphs are like in numbers: degrees, lengths, angles, lanes, bends, blocks; and what is wrong with the maps made from them."""
+"""Figures of road graphs: degrees, lengths, angles, lanes, bends, blocks; and faults of maps built from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world.scene.geometry import lengths, resampled
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import HDMap
 
-SEAM = 0.05  # m that lanes which lead into one another may be apart
+SEAM = 0.05  # m, allowed gap between successive lanes
 EDGES: dict[str, np.ndarray] = {  # bins of each distribution
     "degree": np.arange(0.5, 7.0),
     "length": np.arange(20.0, 330.0, 10.0),
@@ -26,31 +26,36 @@ EDGES: dict[str, np.ndarray] = {  # bins of each distribution
 
 
 def values_of(graph: RoadGraph, inner: np.ndarray) -> dict[str, list[float]]:
-    """Every number of each distribution. inner: junctions that count; streets count where one of their ends does. Lengths in m, blocks in m2."""
+    """Every value of each distribution; lengths in m, blocks in m2.
+
+    inner: junctions that count; streets count where one of their ends does.
+    """
     here = set(inner.tolist())
     lines = [centre_line(graph, street) for street in graph.streets]
     bearings: list[list[float]] = [[] for _ in graph.junctions]
-    found: dict[str, list[float]] = {name: [] for name in EDGES}
+    values: dict[str, list[float]] = {name: [] for name in EDGES}
     for street, line in zip(graph.streets, lines, strict=True):
         for end, way in ((street.start, line[1] - line[0]), (street.end, line[-2] - line[-1])):
             bearings[end].append(math.atan2(way[1], way[0]))
         if street.start in here or street.end in here:
             chord, middle = line[-1] - line[0], resampled(line, 2.0)
             aside = middle[len(middle) // 2] - 0.5 * (line[0] + line[-1])
-            found["length"].append(float(lengths(line)[-1]))
-            found["lanes"] += [float(street.forward), float(street.backward)]
-            found["bend"].append(float(chord[0] * aside[1] - chord[1] * aside[0]) / max(float(chord @ chord), 1e-6))
+            values["length"].append(float(lengths(line)[-1]))
+            values["lanes"] += [float(street.forward), float(street.backward)]
+            values["bend"].append(float(chord[0] * aside[1] - chord[1] * aside[0]) / max(float(chord @ chord), 1e-6))
     for k in here:
         own = sorted(bearings[k])
-        found["degree"].append(float(len(own)))
+        values["degree"].append(float(len(own)))
         if len(own) > 1:
-            found["angle"] += [(b - a) % math.tau for a, b in zip(own, own[1:] + own[:1], strict=True)]
-    found["block"] = blocks(graph, lines)
-    return found
+            values["angle"] += [(b - a) % math.tau for a, b in zip(own, own[1:] + own[:1], strict=True)]
+    values["block"] = blocks(graph, lines)
+    return values
 
 
 def blocks(graph: RoadGraph, lines: Sequence[np.ndarray]) -> list[float]:
-    """m2 of every face that streets enclose: each half of a street goes on to the next one clockwise at its end (de Berg et al. 2008)."""
+    """m2 of every face that streets enclose: each half-edge leads to the next clockwise at its end (de Berg et al.
+    2008).
+    """
     leaving: dict[int, list[tuple[float, int, bool]]] = {}
     for number, (street, line) in enumerate(zip(graph.streets, lines, strict=True)):
         for end, forward, way in ((street.start, True, line[1] - line[0]), (street.end, False, line[-2] - line[-1])):
@@ -60,25 +65,28 @@ def blocks(graph: RoadGraph, lines: Sequence[np.ndarray]) -> list[float]:
         halves.sort()
         for k, (_, number, forward) in enumerate(halves):
             after[number, not forward] = halves[k - 1][1:]
-    found, left = [], set(after)
-    while left:
-        first = half = next(iter(left))
+    areas, unvisited = [], set(after)
+    while unvisited:
+        first = half = next(iter(unvisited))
         ring: list[np.ndarray] = []
-        while half in left:
-            left.remove(half)
+        while half in unvisited:
+            unvisited.remove(half)
             ring.append(lines[half[0]] if half[1] else lines[half[0]][::-1])
             half = after[half]
         assert half == first
         x, y = np.concatenate(ring).T
         area = 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
         if area > 1.0:  # the outer face runs clockwise
-            found.append(area)
-    return found
+            areas.append(area)
+    return areas
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Of one map: lanes that lead nowhere; seams where lanes that lead into one another lie apart; points of lanes that lie in two driving areas."""
+    """Of one map.
+
+    nowhere: lanes that lead nowhere; gaps: between successive lanes; overlaps: points of lanes in two driving areas.
+    """
 
     nowhere: int
     gaps: int
@@ -86,11 +94,12 @@ class Faults:
 
     @property
     def any(self) -> bool:
+        """Whether the map has a fault."""
         return bool(self.nowhere or self.gaps or self.overlaps)
 
 
 def faults(place: HDMap) -> Faults:
-    """Counts what is wrong with a map; lanes that lead into one another are no fault up to SEAM m apart."""
+    """Counts the faults of a map; successive lanes may be SEAM m apart."""
     lanes = place.lanes
     streets, links = np.flatnonzero(lanes["junction"] < 0), np.flatnonzero(lanes["junction"] >= 0)
     first, last = lanes["first"], lanes["first"] + lanes["count"] - 1

@@ -1,4 +1,4 @@
-"""Contacts of SUMO's own traffic in the same towns, by the same boxes: what contacts of ours are to be compared with (extra `sim`)."""
+"""Contacts of SUMO's traffic in the same towns, by the same boxes, for comparison with ours (extra `sim`)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from world.scene.objects import AGENT, Kind
 from world.scene.places import towns
 
 
-def installed() -> bool:
-    """Whether the extra is there."""
+def is_installed() -> bool:
+    """Whether the extra `sim` is installed."""
     try:
         from world.town import traffic
     except (SimulatorError, ModuleNotFoundError):
@@ -23,7 +23,10 @@ def installed() -> bool:
 
 
 def sumo_contacts(name: str, seconds: float, seed: int) -> tuple[int, float]:
-    """(contacts, vehicle-minutes) of SUMO's traffic in a shipped town. One simulation a process. SimulatorError: no SUMO."""
+    """(contacts, vehicle-minutes) of SUMO's traffic in a shipped town. One simulation per process.
+
+    SimulatorError without SUMO or for other places.
+    """
     from world.town.network import load
     from world.town.traffic import SumoTraffic
 
@@ -43,7 +46,7 @@ def sumo_contacts(name: str, seconds: float, seed: int) -> tuple[int, float]:
 
 
 def _vehicles() -> np.ndarray:
-    """All vehicles of the running simulation as boxes, AGENT [N]; its positions are front bumpers."""
+    """All vehicles of the running simulation as boxes, AGENT [N]; SUMO's positions are front bumpers."""
     import libsumo
 
     names = libsumo.vehicle.getIDList()

@@ -1,4 +1,4 @@
-"""What is counted in traffic, whoever moves it: contacts, off the lane, red lights, standing still, speeds, accelerations, gaps."""
+"""Counts over traffic of any kind: contacts, lane departures, red lights, standing, speeds, accelerations, gaps."""
 
 from __future__ import annotations
 
@@ -13,13 +13,8 @@ from world.dynamics.tables import Tables
 from world.scene.hd_map import HDMap
 from world.scene.query import RED, locate, signal_colour, touching
 
-OFF_LANE, STILL, STUCK, EVERY = (
-    2.2,
-    0.3,
-    30.0,
-    5,
-)  # m, m/s, s, steps between looks at what need not be looked at in each
-REACH, BROAD = 60.0, 1.5  # m ahead and aside that the gap is looked for in
+OFF_LANE, STILL, STUCK, EVERY = 2.2, 0.3, 30.0, 5  # m, m/s, s, steps between samples of the slow figures
+REACH, BROAD = 60.0, 1.5  # m ahead and aside for the gap
 BINS = {  # edges
     "speeds": np.linspace(0.0, 16.0, 33),
     "accelerations": np.linspace(-6.0, 3.0, 37),
@@ -29,8 +24,12 @@ BINS = {  # edges
 
 @dataclass
 class Counts:
-    """Of one drive or many. Vehicle-minutes, contacts of vehicles with each other and with people; of `looks` so many off the lane;
-    of `crossings` of a signal's line so many at red; of `vehicles` so many that stood for STUCK s; and every half second's values."""
+    """Of one drive or many.
+
+    minutes: of vehicle time; contacts, people: of vehicles with each other and with people; off: of `looks`, those off
+    the lane; red: of `crossings` of a signal's line; stuck: of `vehicles`, those that stood for STUCK s; and lists of
+    values every half second.
+    """
 
     minutes: float = 0.0
     contacts: int = 0
@@ -46,67 +45,69 @@ class Counts:
     gaps: list[float] = field(default_factory=list)
 
     @classmethod
-    def joined(cls, parts: Sequence[Counts]) -> Counts:
-        """All together."""
+    def total(cls, parts: Sequence[Counts]) -> Counts:
+        """The sum of several."""
         names = [name for name in cls.__dataclass_fields__ if name not in BINS]
-        made = cls(**{name: sum(getattr(part, name) for part in parts) for name in names})
+        total = cls(**{name: sum(getattr(part, name) for part in parts) for name in names})
         for name in BINS:
-            getattr(made, name).extend(value for part in parts for value in getattr(part, name))
-        return made
+            getattr(total, name).extend(value for part in parts for value in getattr(part, name))
+        return total
 
 
-def counted(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables], first_clock: int = 0) -> Counts:
-    """The counts of a drive: AGENT [T, AGENTS] every tenth of a second. Those that a role moves count for contacts alone."""
-    made, lanes = Counts(), place.lanes
-    touched: set[tuple[int, int]] = set()
+def count_traffic(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables], first_clock: int = 0) -> Counts:
+    """The counts of a drive: AGENT [T, AGENTS] every tenth of a second. Agents in roles count only for contacts."""
+    counts, lanes = Counts(), place.lanes
+    contacts_before: set[tuple[int, int]] = set()
     still: dict[int, int] = {}
     was: dict[int, int] = {}
-    over: dict[int, int] = {}  # since which step each is over its line
+    over_since: dict[int, int] = {}  # since which step each is over its line
     past: dict[int, float] = {}
-    seen: set[int] = set()
+    ids: set[int] = set()
     for k, agents in enumerate(frames):
         users = agents[(agents["kind"] >= 1) & (agents["kind"] <= 7)]
         now, with_people = _touching(users)
-        made.contacts += len({pair for pair in now - touched if pair not in with_people})
-        made.people += len({pair for pair in now - touched if pair in with_people})
-        touched = now
+        counts.contacts += len({pair for pair in now - contacts_before if pair not in with_people})
+        counts.people += len({pair for pair in now - contacts_before if pair in with_people})
+        contacts_before = now
         vehicles = users[(users["kind"] <= 5) & (users["mode"] < 100)]
-        made.minutes += len(vehicles) * DT / 60
+        counts.minutes += len(vehicles) * DT / 60
         lane_of: dict[int, int] = {}
         speeds: dict[int, float] = {}
         for a in vehicles:
             who, lane, speed = int(a["id"]), int(a["lane"]), float(a["speed"])
-            seen.add(who)
+            ids.add(who)
             still[who] = still.get(who, 0) + 1 if speed < STILL else 0
-            made.stuck += still[who] == round(STUCK / DT)
+            counts.stuck += still[who] == round(STUCK / DT)
             before = was.get(who, -1)
             if before >= 0 and lane >= 0 and lanes["junction"][before] < 0 <= lanes["junction"][lane]:
                 signal = int(lanes["signal"][lane])
                 if signal >= 0:
-                    made.crossings += 1
-                    passed = over.get(who, k)
-                    made.red += signal_colour(tables_at(passed).signals, signal, (first_clock + passed) * DT) == RED
+                    counts.crossings += 1
+                    crossed_at = over_since.get(who, k)
+                    counts.red += (
+                        signal_colour(tables_at(crossed_at).signals, signal, (first_clock + crossed_at) * DT) == RED
+                    )
             if lane < 0 or lanes["junction"][lane] >= 0 or not _over_line(tables_at(k), lane, a):
-                over.pop(who, None)
+                over_since.pop(who, None)
             else:
-                over.setdefault(who, k)
+                over_since.setdefault(who, k)
             lane_of[who], speeds[who] = lane, speed
         if k % EVERY == 0:
-            _look(made, place, vehicles)
-            made.accelerations += [(speed - past[who]) / (EVERY * DT) for who, speed in speeds.items() if who in past]
+            _look(counts, place, vehicles)
+            counts.accelerations += [(speed - past[who]) / (EVERY * DT) for who, speed in speeds.items() if who in past]
             past = speeds
         was = lane_of
-    made.vehicles = len(seen)
-    return made
+    counts.vehicles = len(ids)
+    return counts
 
 
 def _over_line(there: Tables, lane: int, a: np.void) -> bool:
-    """Whether the bumper of a vehicle is so far over its lane's line that it goes, and does not only stand badly."""
+    """Whether a vehicle's bumper is so far over its lane's line that it is driving on rather than standing badly."""
     return float(a["s"]) + 0.5 * float(a["length"]) - float(there.stop_line[lane]) > COMMITTED
 
 
 def _touching(users: np.ndarray) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """Pairs of ids whose boxes, shrunk by 4%, overlap, of which one at least is a vehicle; and those with a person."""
+    """Pairs of ids whose boxes, shrunk by 4%, overlap, with at least one vehicle; and those with a person."""
     small = users.copy()
     small["length"] *= 0.96
     small["width"] *= 0.96
@@ -122,26 +123,26 @@ def _touching(users: np.ndarray) -> tuple[set[tuple[int, int]], set[tuple[int, i
     return pairs, with_people
 
 
-def _look(made: Counts, place: HDMap, vehicles: np.ndarray) -> None:
+def _look(counts: Counts, place: HDMap, vehicles: np.ndarray) -> None:
     for a in vehicles:
         x, y, heading = float(a["x"]), float(a["y"]), float(a["heading"])
-        lane, _, left = locate(place, x, y, heading)
-        made.looks += 1
-        made.off += lane < 0 or abs(left) > OFF_LANE
+        lane, _, offset = locate(place, x, y, heading)
+        counts.looks += 1
+        counts.off += lane < 0 or abs(offset) > OFF_LANE
         dx, dy = vehicles["x"] - x, vehicles["y"] - y
         ahead, aside = dx * np.cos(heading) + dy * np.sin(heading), dy * np.cos(heading) - dx * np.sin(heading)
         before = (ahead > 0.1) & (np.abs(aside) < BROAD)
         gap = ahead[before] - 0.5 * (vehicles["length"][before] + a["length"])
-        made.gaps.append(float(np.clip(gap.min(initial=REACH), 0.0, REACH)))
-        made.speeds.append(float(a["speed"]))
+        counts.gaps.append(float(np.clip(gap.min(initial=REACH), 0.0, REACH)))
+        counts.speeds.append(float(a["speed"]))
 
 
 def interval(parts: Sequence[Counts], rate: Callable[[Counts], float], seed: int = 0) -> tuple[float, float]:
-    """The 95% interval of a rate over drives, by drawing drives again (bootstrap)."""
+    """The 95% interval of a rate over drives, by bootstrap."""
     random = np.random.default_rng(seed)
     plain = [
         Counts(**{name: getattr(part, name) for name in Counts.__dataclass_fields__ if name not in BINS})
         for part in parts
     ]
-    drawn = [rate(Counts.joined([plain[n] for n in random.integers(len(plain), size=len(plain))])) for _ in range(400)]
-    return float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975))
+    rates = [rate(Counts.total([plain[n] for n in random.integers(len(plain), size=len(plain))])) for _ in range(400)]
+    return float(np.quantile(rates, 0.025)), float(np.quantile(rates, 0.975))

@@ -1,1 +1,4 @@
-"""A nuScenes dataset read: its maps become places, its moments scenes and captures. Plain JSON, without its development kit."""
+"""Reads nuScenes datasets from plain JSON: maps as places, key frames as scenes and captures.
+
+Needs no development kit.
+"""

@@ -1,4 +1,4 @@
-"""From nuScenes' world to a place's: mirrored where the map is, and who somebody is by category and size."""
+"""Converts nuScenes' poses, categories, descriptions and cameras to those of a place, mirrored where its map is."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ KINDS: dict[
     "movable_object.barrier": (Kind.BOARD,),
     "movable_object.debris": (Kind.DEBRIS,),
 }
-NO_RIDER = "cycle.without_rider"  # ours have one
+NO_RIDER = "cycle.without_rider"  # our bicycles have one
 PARKED = "vehicle.parked"
-WEATHERS = (  # what people write, the particular before the general
+WEATHERS = (  # patterns in descriptions, the specific before the general
     (r"heavy rain|downpour", Weather.RAIN_3),
     (r"drizzle|light rain|after rain", Weather.RAIN_1),
     (r"rain\w*", Weather.RAIN_2),
@@ -50,25 +50,25 @@ TIMES = (
 
 
 def kind_of(box: AnnotatedBox) -> Kind:
-    """NONE for what has no place in a scene."""
+    """The kind of road user or object; NONE for what a scene has not."""
     names = [name for name in KINDS if box.category == name or box.category.startswith(name + ".")]
     several = KINDS[max(names, key=len)] if names and NO_RIDER not in box.attributes else ()
     return min(several, key=lambda kind: math.dist(SIZES[kind], box.size), default=Kind.NONE)
 
 
 def flat(pose: StampedPose, mirrored: bool) -> tuple[float, float, float]:
-    """x, y and heading on the place's map."""
+    """x, y and heading on the place's map (m, m, rad)."""
     return (-pose.x, pose.y, wrap(math.pi - pose.heading)) if mirrored else (pose.x, pose.y, pose.heading)
 
 
 def along(box: AnnotatedBox) -> float:
-    """m/s that a box goes ahead, not backwards."""
+    """A box's forward speed in m/s, not below 0."""
     x, y = box.pose.turn[:2, 0] / max(1e-9, float(np.hypot(*box.pose.turn[:2, 0])))
     return max(0.0, float(box.velocity[0] * x + box.velocity[1] * y))
 
 
 def conditions(description: str) -> Control:
-    """The weather and the time of day that a scene's description tells, by our names (`rain_2`, `dusk`) or in words; a clear day where it tells none."""
+    """Weather and time of day in a scene's description, by our names (`rain_2`, `dusk`) or in words; else a clear day."""
     words = description.lower()
     weathers = [(name.name.lower(), name) for name in Weather] + list(WEATHERS)
     times = [(name.name.lower(), name) for name in TimeOfDay if name != TimeOfDay.DAY] + list(TIMES)
@@ -77,11 +77,11 @@ def conditions(description: str) -> Control:
     return Control(weather=int(weather), time=int(time))
 
 
-def seen_by(picture: CameraImage, size: tuple[int, int], mirrored: bool) -> tuple[Rig, tuple[int, int, int, int]]:
-    """(the camera as it is mounted on our car, the box of the picture that it sees): left, upper, right, lower, in pixels of the picture, mirrored where the
-    map is. size: its width and height. Our cameras look through the middle of their pictures, theirs nearly so: the longer side is cut off.
+def crop_for_rig(picture: CameraImage, size: tuple[int, int], mirrored: bool) -> tuple[Rig, tuple[int, int, int, int]]:
+    """The camera's mount on our car, and the part of the picture that it sees: left, upper, right, lower in pixels.
 
-    DataError for a camera that ours cannot be.
+    size: the picture's (width, height); the box lies in the mirrored picture where the map is mirrored. Our cameras
+    have a centred principal point, so the longer side is cropped. DataError for a camera that a Rig cannot describe.
     """
     ego, (width, height) = picture.ego, size
     over = np.array([-1.0, 1.0, 1.0]) if mirrored else np.ones(3)

@@ -1,6 +1,6 @@
-"""A map of nuScenes' expansion (v1.3): lanes with what they lead to, and the polygons round them.
+"""Reads a map of nuScenes' expansion (v1.3): lanes with their successors, and the polygons around them.
 
-Our traffic keeps right: a map whose traffic keeps left, as in Singapore, is mirrored, east and west changed over.
+Our traffic keeps right: a map with left-hand traffic, as in Singapore, is mirrored (east and west swapped).
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from world.errors import DataError
 from world.labels.lines import length
 
 STEP = 1.0  # m along an arc
-WIDTHS = 2.6, 4.2  # m, of lanes: those at junctions flare
-NEIGHBOUR = 6.0  # m between the middles of two lanes that may lie side by side
-ALONG = 0.9  # cosine between the directions of such
+WIDTHS = 2.6, 4.2  # m, limits of a lane's width: lanes flare at junctions
+NEIGHBOUR = 6.0  # m, largest distance between the centres of adjacent lanes
+ALONG = 0.9  # cosine between the directions of adjacent lanes
 
 
 @dataclass(frozen=True, eq=False)
 class MapLane:
-    """line float64 [N, 2] of its middle; width m; connector: whether it leads through a junction; after: the tokens of lanes that it leads to."""
+    """A lane.
+
+    line: float64 [N, 2], its centre; width in m; connector: within a junction; after: tokens of its successors.
+    """
 
     token: str
     line: np.ndarray
@@ -35,17 +38,21 @@ class MapLane:
 
     @property
     def middle(self) -> np.ndarray:
-        """float64 [4]: x, y of the point halfway, and the direction there."""
-        gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self.line, axis=0).T))])
-        half = [np.interp(gone[-1] / 2 + by, gone, self.line[:, axis]) for by in (0, 0.5, -0.5) for axis in (0, 1)]
-        way = np.array(half[2:4]) - half[4:6]
-        return np.array([*half[:2], *(way / max(1e-9, float(np.hypot(*way))))])
+        """float64 [4]: x, y of the halfway point, and the unit direction there."""
+        distance = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self.line, axis=0).T))])
+        half = [
+            np.interp(distance[-1] / 2 + by, distance, self.line[:, axis]) for by in (0, 0.5, -0.5) for axis in (0, 1)
+        ]
+        direction = np.array(half[2:4]) - half[4:6]
+        return np.array([*half[:2], *(direction / max(1e-9, float(np.hypot(*direction))))])
 
 
 @dataclass(frozen=True, eq=False)
 class Lanes:
-    """A map. lanes by token; polygons float64 [N, 2]: of intersections, crossings, walkways; lights float64 [N, 2]: the middles of stop lines at traffic lights;
-    mirrored: whether east and west are changed over."""
+    """A map. lanes: by token; polygons float64 [N, 2] of intersections, crossings and walkways.
+
+    lights: float64 [N, 2], centres of the stop lines at traffic lights; mirrored: whether east and west are swapped.
+    """
 
     lanes: Mapping[str, MapLane]
     intersections: tuple[np.ndarray, ...]
@@ -56,17 +63,17 @@ class Lanes:
 
 
 def read_lanes(path: Path) -> Lanes:
-    """The map of a file, mirrored where its traffic keeps left. DataError where it cannot be read or is none."""
+    """The map of a file, mirrored where its traffic keeps left. DataError where it cannot be read or is no map."""
     try:
         tables = json.loads(path.read_text(encoding="utf-8"))
-        found = _Tables(tables).lanes()
+        lanes = _Tables(tables).lanes()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); unpack nuScenes' map expansion again.") from error
     except KeyError as error:
         raise DataError(f"{path} has no {error}; take version 1.3 of nuScenes' map expansion.") from error
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise DataError(f"{path} is no map of nuScenes' expansion ({error}); unpack it again.") from error
-    return _mirrored(found) if _keeps_left(found.lanes.values()) else found
+    return _mirror(lanes) if _keeps_left(lanes.lanes.values()) else lanes
 
 
 class _Tables:
@@ -108,7 +115,9 @@ class _Tables:
 
 
 def line_of(path: Iterable[Mapping[str, Any]]) -> np.ndarray:
-    """The points [N, 2] of arcline paths, one after another: each turns left (L) or right (R), or goes straight (S), three times (Dubins 1957)."""
+    """The points [N, 2] of consecutive arcline paths, each of three left (L), right (R) or straight (S) segments
+    (Dubins 1957).
+    """
     points: list[tuple[float, float]] = []
     for piece in path:
         x, y, turn = (float(value) for value in piece["start_pose"])
@@ -128,19 +137,19 @@ def line_of(path: Iterable[Mapping[str, Any]]) -> np.ndarray:
 
 
 def side_by_side(lanes: list[MapLane]) -> tuple[np.ndarray, np.ndarray]:
-    """(bool [N, N]: of lanes that run the same way beside each other, likewise of such that run the other way)."""
+    """Two bool arrays [N, N]: pairs of adjacent lanes in the same direction, and in opposite directions."""
     rows = np.array([lane.middle for lane in lanes]).reshape(-1, 4)
     near = np.zeros((len(rows), len(rows)), bool)
-    for k, (x, y, way_x, way_y) in enumerate(rows.tolist()):
+    for k, (x, y, dir_x, dir_y) in enumerate(rows.tolist()):
         east, north = rows[:, 0] - x, rows[:, 1] - y
-        ahead = np.abs(east * way_x + north * way_y)
-        near[k] = (np.abs(north * way_x - east * way_y) < NEIGHBOUR) & (ahead < 0.5 * length(lanes[k].line))
+        ahead = np.abs(east * dir_x + north * dir_y)
+        near[k] = (np.abs(north * dir_x - east * dir_y) < NEIGHBOUR) & (ahead < 0.5 * length(lanes[k].line))
     alike = rows[:, 2:] @ rows[:, 2:].T
     return near & near.T & (alike > ALONG) & ~np.eye(len(rows), dtype=bool), near & near.T & (alike < -ALONG)
 
 
 def _keeps_left(lanes: Iterable[MapLane]) -> bool:
-    """Whether whoever comes towards a lane does so on its right, for most."""
+    """Whether oncoming lanes lie to the right of most lanes."""
     streets = [lane for lane in lanes if not lane.connector]
     _, against = side_by_side(streets)
     rows = np.array([lane.middle for lane in streets]).reshape(-1, 4)
@@ -149,15 +158,15 @@ def _keeps_left(lanes: Iterable[MapLane]) -> bool:
     return bool(np.sign(rows[one, 2] * north - rows[one, 3] * east).sum() < 0)
 
 
-def _mirrored(found: Lanes) -> Lanes:
+def _mirror(source: Lanes) -> Lanes:
     over = np.array([-1.0, 1.0])
 
-    def turned(areas: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    def flip(areas: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         return tuple(area * over for area in areas)
 
-    lanes = {token: replace(lane, line=lane.line * over) for token, lane in found.lanes.items()}
-    areas = turned(found.intersections), turned(found.crossings), turned(found.walkways)
-    return Lanes(lanes, *areas, found.lights * over, mirrored=True)
+    lanes = {token: replace(lane, line=lane.line * over) for token, lane in source.lanes.items()}
+    areas = flip(source.intersections), flip(source.crossings), flip(source.walkways)
+    return Lanes(lanes, *areas, source.lights * over, mirrored=True)
 
 
 def _area(ring: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""nuScenes' tables (Caesar et al. 2020, v1.0), plainly read: scenes, moments, poses, cameras and boxes.
+"""nuScenes' tables (Caesar et al. 2020, v1.0): scenes, key frames, poses, cameras and boxes.
 
 DATASET/v1.0-mini/scene.json, sample.json, sample_data.json ...     the tables
 DATASET/samples/CAM_FRONT/*.jpg                                      pictures of key frames
@@ -22,13 +22,13 @@ TABLES = (
     *("scene", "log", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor"),
     *("sample_annotation", "instance", "category", "attribute"),
 )
-SLOW = 1.5  # s between two annotations or poses beyond which they say no speed
+SLOW = 1.5  # s between two annotations or poses, at most, to derive a speed
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class StampedPose:
-    """x, y, z in m; turn float64 [3, 3]: from its own axes to the world's; seconds since 1970."""
+    """x, y, z in m; turn: float64 [3, 3], rotation from the body's axes to the world's; seconds since 1970."""
 
     x: float
     y: float
@@ -38,14 +38,17 @@ class StampedPose:
 
     @property
     def heading(self) -> float:
-        """rad, of its x axis."""
+        """Heading of the x axis in rad."""
         return math.atan2(self.turn[1, 0], self.turn[0, 0])
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedBox:
-    """Somebody at a key frame. number: the same from frame to frame of a scene; pose: of the middle; size: length, width, height in m;
-    velocity (x, y) in m/s; points: of lidar and radar that met it."""
+    """A road user or object at a key frame.
+
+    number: the same in every key frame of a scene; pose: of its centre; size: length, width, height in m; velocity: (x,
+    y) in m/s; points: count of lidar and radar returns.
+    """
 
     number: int
     category: str
@@ -58,8 +61,11 @@ class AnnotatedBox:
 
 @dataclass(frozen=True, slots=True)
 class CameraImage:
-    """What a camera saw. eye float64 [3] and axes float64 [3, 3] (right, down, forward as columns): of the camera in our car's axes; matrix [3, 3]; ego: our car
-    as the picture was taken."""
+    """A camera's picture. eye: float64 [3], axes: float64 [3, 3] (right, down, forward as columns), in the ego car's
+    axes.
+
+    matrix: float64 [3, 3], intrinsics; ego: pose of the ego car at the time of the picture; speed in m/s.
+    """
 
     camera: str
     file: Path
@@ -72,7 +78,7 @@ class CameraImage:
 
 @dataclass(frozen=True, slots=True)
 class KeyFrame:
-    """A key frame. ego: our car's rear axle; speed m/s, yaw_rate rad/s."""
+    """A key frame. ego: pose of the ego car's rear axle; speed in m/s; yaw_rate in rad/s."""
 
     seconds: float
     ego: StampedPose
@@ -83,10 +89,13 @@ class KeyFrame:
 
 
 class Dataset:
-    """One version of a dataset. DataError, in one sentence, for what is not there or no such thing."""
+    """One version of a dataset.
+
+    Its methods raise DataError where a table, row, scene or file is missing or malformed.
+    """
 
     def __init__(self, folder: Path, version: str | None = None) -> None:
-        self.folder, self.version = _found(folder, version)
+        self.folder, self.version = _locate(folder, version)
         self._rows = {name: self._read(name) for name in TABLES}
         self.scenes = {str(row["name"]): row for row in self._rows["scene"].values()}
         self._marks: dict[str, list[Row]] = defaultdict(list)
@@ -98,15 +107,15 @@ class Dataset:
                 self._shots[row["sample_token"]].append(row)
 
     def location(self, scene: str) -> str:
-        """The name of the map that a scene is on."""
+        """The name of a scene's map."""
         return str(self._row("log", self._scene(scene)["log_token"])["location"])
 
     def description(self, scene: str) -> str:
-        """What a person wrote of it."""
+        """The annotators' description of a scene."""
         return str(self._scene(scene).get("description", ""))
 
     def expansion(self, location: str) -> Path:
-        """The file of a map. DataError where it is not there."""
+        """The file of a map. DataError where it is missing."""
         path = self.folder / "maps" / "expansion" / f"{location}.json"
         if not path.is_file():
             raise DataError(
@@ -115,7 +124,7 @@ class Dataset:
         return path
 
     def moments(self, scene: str) -> list[KeyFrame]:
-        """The key frames of a scene in their order."""
+        """The key frames of a scene in order. DataError where there is no such scene."""
         row, out = self._scene(scene), []
         numbers: dict[str, int] = {}
         token = row["first_sample_token"]
@@ -127,8 +136,8 @@ class Dataset:
 
     def _scene(self, name: str) -> Row:
         if name not in self.scenes:
-            known = sorted(self.scenes)
-            some = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+            names = sorted(self.scenes)
+            some = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
             raise DataError(f"There is no scene '{name}' in {self.folder / self.version}; there are {some}.")
         return self.scenes[name]
 
@@ -170,14 +179,14 @@ class Dataset:
         return _pose(row, 1e-6 * row["timestamp"])
 
     def _motion(self, shot: Row) -> tuple[float, float]:
-        """m/s and rad/s from the poses before and after."""
+        """Speed in m/s and yaw rate in rad/s from the poses before and after; 0 where these are too far apart."""
         near = [self._ego(self._row("sample_data", shot[way])) for way in ("prev", "next") if shot[way]]
         first, last = min([self._ego(shot), *near], key=_when), max([self._ego(shot), *near], key=_when)
         time = last.seconds - first.seconds
         if not 0.0 < time <= 2 * SLOW:
             return 0.0, 0.0
-        turned = (last.heading - first.heading + math.pi) % (2 * math.pi) - math.pi
-        return math.hypot(last.x - first.x, last.y - first.y) / time, turned / time
+        turn = (last.heading - first.heading + math.pi) % (2 * math.pi) - math.pi
+        return math.hypot(last.x - first.x, last.y - first.y) / time, turn / time
 
     def _sensor(self, shot: Row) -> Row:
         return self._row("sensor", self._row("calibrated_sensor", shot["calibrated_sensor_token"])["sensor_token"])
@@ -208,7 +217,7 @@ class Dataset:
         )
 
     def _velocity(self, mark: Row, seconds: float) -> tuple[float, float]:
-        """m/s between the annotations before and after; 0 where there is none within reach."""
+        """m/s between the annotations before and after; 0 where these are missing or too far apart."""
         around = [(mark, seconds)]
         for way in ("prev", "next"):
             if mark[way]:
@@ -222,7 +231,7 @@ class Dataset:
 
 
 def turn_of(quaternion: list[float]) -> np.ndarray:
-    """The rotation matrix [3, 3] of (w, x, y, z)."""
+    """The rotation matrix [3, 3] of a quaternion (w, x, y, z)."""
     w, x, y, z = np.array(quaternion, np.float64) / np.linalg.norm(quaternion)
     return np.array(
         [
@@ -242,8 +251,11 @@ def _when(pose: StampedPose) -> float:
     return pose.seconds
 
 
-def _found(folder: Path, version: str | None) -> tuple[Path, str]:
-    """The folder that holds the tables, which may be the one below that `lucidrive export clip` makes, and their version."""
+def _locate(folder: Path, version: str | None) -> tuple[Path, str]:
+    """The folder of the tables (`folder`, or `nuscenes` in it as `lucidrive export clip` makes it) and their version.
+
+    DataError where there is none or the version is ambiguous.
+    """
     for root in (folder, folder / "nuscenes"):
         versions = sorted(path.parent.name for path in root.glob("v1.0-*/scene.json"))
         if version is not None and version not in versions and versions:

@@ -1,4 +1,4 @@
-"""What moves in the picture: vehicles, people, signal heads; and how much of them is seen."""
+"""The moving parts of the picture: vehicles, people, signal heads; and how many pixels of them are visible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COATS = ((190, 70, 64), (64, 96, 150), (222, 190, 90), (70, 120, 92), (150, 92, 
 TROUSERS = ((52, 56, 72), (92, 84, 76), (40, 40, 44))
 EVENT_SURFACES = (TownSurface.EVENT_VEHICLE, TownSurface.EVENT_PERSON, TownSurface.EVENT_ANIMAL, TownSurface.EVENT_PROP)
 EVENT_COATS = ((226, 44, 52), (236, 200, 40), (40, 110, 220), (222, 60, 150))
-DRAWN = 110.0  # m
+DRAW_DISTANCE = 110.0  # m
 TRAFFIC_KINDS = frozenset(name for name, kind in models.KINDS.items() if kind.share > 0)
 
 
@@ -27,8 +27,10 @@ NOWHERE = (0.0,) * 4
 
 @dataclass(frozen=True, slots=True)
 class VisiblePixels:
-    """Pixels of the picture (at 144x256) that show vehicles, people, and the event's actor; and the box around the last:
-    left, top, right, bottom as shares of the picture's width and height, zeros where nothing of it is seen.
+    """Counts of pixels (at 144x256) that show vehicles, people and the event's actor.
+
+    box: around the event's actor: left, top, right, bottom as shares of width and height; zeros where it is not
+    visible.
     """
 
     vehicles: int
@@ -37,8 +39,8 @@ class VisiblePixels:
     box: tuple[float, float, float, float]
 
 
-def seen(raw: np.ndarray) -> VisiblePixels:
-    """Count surfaces in a raw view (`TownCamera.look`)."""
+def visible_pixels(raw: np.ndarray) -> VisiblePixels:
+    """Counts the surface classes in a raw view (`TownCamera.look`)."""
     counts = np.bincount(raw[..., 3].reshape(-1), minlength=32) // 4
     event = int(sum(counts[s] for s in EVENT_SURFACES))
     vehicles = int(counts[TownSurface.VEHICLE] + counts[TownSurface.EVENT_VEHICLE])
@@ -52,7 +54,7 @@ def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
     return columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height
 
 
-_Key = tuple[str, bool, str]  # id, is it the event's, look
+_Key = tuple[str, bool, str]  # id, whether it is the event's actor, look
 
 
 class _VariantModel:
@@ -74,7 +76,7 @@ class _VariantModel:
 
 
 class Actors:
-    """Keeps the scene graph in step with the traffic."""
+    """Synchronises the scene graph with the traffic."""
 
     def __init__(self, camera: TownCamera) -> None:
         self._camera = camera
@@ -82,18 +84,18 @@ class Actors:
         self._tick = 0
 
     def reset(self) -> None:
-        """Forget everybody (another simulation begins)."""
+        """Removes all actors before another simulation."""
         for actor in self._pool.values():
             actor.node.removeNode()
         self._pool.clear()
         self._tick = 0
 
     def update(self, others: list[Other], x: float, y: float, event_actor: str | None) -> None:
-        """Place everybody near (x, y); the event's actor is drawn in its own surface class."""
+        """Places everybody near (x, y); the event's actor gets its own surface class."""
         self._tick += 1
         present: set[_Key] = set()
         for other in others:
-            if math.hypot(other.x - x, other.y - y) > DRAWN:
+            if math.hypot(other.x - x, other.y - y) > DRAW_DISTANCE:
                 continue
             key = (other.id, event_actor is not None and other.id.split(".")[0] == event_actor, other.look)
             actor = self._pool.get(key) or self._make(other, key)
@@ -104,7 +106,7 @@ class Actors:
             self._pool.pop(key).node.removeNode()
 
     def _variant(self, other: Other) -> int:
-        """Which of a model's alternatives is seen now: the step, the flash, the brake light."""
+        """Index of the model's variant to show: walking pose, beacon phase or brake light."""
         phase = self._tick + sum(map(ord, other.id))
         if other.look in props.FLASHING:
             return (self._tick // 2) % 2
@@ -130,19 +132,19 @@ class Actors:
             coat, legs = coats[pick % len(coats)], TROUSERS[pick // 7 % len(TROUSERS)]
             variants = [_someone(look, coat, legs, surface, pose) for pose in (0, 1)]
         elif kind not in TRAFFIC_KINDS:
-            variants = [props.thing(kind, TownSurface.EVENT_PROP if event else TownSurface.WALL)]
+            variants = [props.prop(kind, TownSurface.EVENT_PROP if event else TownSurface.WALL)]
         else:
             surface = TownSurface.EVENT_VEHICLE if event else TownSurface.VEHICLE
             base = props.body(look, kind, paint_of(other.id), surface)
             if look in props.FLASHING:
-                base.placed(models.rear_lights(kind, False), 0, 0, 0)
+                base.add(models.rear_lights(kind, False), 0, 0, 0)
                 variants = [props.beacons(look, kind, phase) for phase in (0, 1)]
             elif look == "hazard":
-                base.placed(models.rear_lights(kind, False), 0, 0, 0)
+                base.add(models.rear_lights(kind, False), 0, 0, 0)
                 variants = [props.hazards(kind, on) for on in (True, False)]
             else:
                 if look == "headlights":
-                    base.placed(props.headlights(kind), 0, 0, 0)
+                    base.add(props.headlights(kind), 0, 0, 0)
                 variants = [models.rear_lights(kind, braking) for braking in (False, True)]
         actor = _VariantModel(self._camera.actors, base, variants)
         self._pool[key] = actor
@@ -160,7 +162,7 @@ def _someone(look: str, coat: Colour, legs: Colour, surface: int, pose: int) -> 
 
 
 class Signals:
-    """Every approach's signal heads: one at the stop line, one on the far side, both facing the approach."""
+    """The signal heads of every approach: one at the stop line, one on the far side, both facing the approach."""
 
     def __init__(self, camera: TownCamera, network: RoadNetwork) -> None:
         self._heads: list[tuple[str, int, list[_VariantModel]]] = []
@@ -192,7 +194,7 @@ class Signals:
             self._heads.append((straight.signal, straight.link, heads))
 
     def update(self, traffic: SumoTraffic) -> None:
-        """Show the lights' true state."""
+        """Shows the current state of the lights."""
         for light, link, heads in self._heads:
             which = "ryg".index(traffic.signal(light, link))
             for head in heads:

@@ -1,4 +1,4 @@
-"""How surfaces scatter light, in Mitsuba's terms."""
+"""Surface scattering as Mitsuba BSDFs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from world.town.scattering import MaterialMesh
 
 
 def bsdf(mi: Any, shape: MaterialMesh) -> Any:
-    """How the shape's surface scatters light; kept for shapes of the same make."""
+    """The BSDF of a shape, cached by the shape's `make`."""
     key = (mi.variant(), shape.make)
     if key not in _BSDFS:
         if len(_BSDFS) > 600:
@@ -42,7 +42,7 @@ def _scattering(mi: Any, shape: MaterialMesh) -> dict[str, Any]:
 
 
 def _base(finish: str, colour: Any, roughness: float) -> dict[str, Any]:
-    """A finish with its colour, seen from both sides."""
+    """A two-sided BSDF of a finish with its colour."""
     if finish == "leaf":
         return {"type": "principledthin", "base_color": colour, "roughness": 0.8, "diff_trans": 1.0, "spec_trans": 0.0}
     if finish == "matt":
@@ -71,5 +71,5 @@ def bitmap(mi: Any, pixels: np.ndarray) -> Any:
 
 
 def rgb(value: Sequence[float] | np.ndarray) -> dict[str, Any]:
-    """A linear colour as Mitsuba's dictionary."""
+    """A linear colour as a Mitsuba dictionary."""
     return {"type": "rgb", "value": [float(one) for one in value]}

@@ -1,6 +1,7 @@
-"""The camera: Panda3D's software display, drawn at twice the size. It needs neither a GPU nor a screen.
+"""The town's camera: Panda3D's software renderer at twice the size. It needs neither a GPU nor a display.
 
-One camera a process (Panda3D's engine is one). `look` gives colours and surface classes; `world.town.weather` makes the picture.
+One camera per process (Panda3D's engine is a singleton). `look` returns colours and surface classes;
+`world.town.weather` makes the picture. Importing the module raises SimulatorError without Panda3D.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ _SETTINGS = (
 
 
 class TownCamera:
-    """A scene graph with one camera. `actors` is the node to hang moving things on."""
+    """A scene graph with one camera. `actors` is the node for moving objects.
+
+    SimulatorError where the renderer fails to open.
+    """
 
     def __init__(self) -> None:
         for line in _SETTINGS:
@@ -80,12 +84,12 @@ class TownCamera:
         _paint(node, 0)
 
     def close(self) -> None:
-        """Give the window back."""
+        """Releases the window."""
         self._engine.removeWindow(self._window)
         self._root.removeNode()
 
     def load(self, scene: Scene) -> None:
-        """Show a town's static scene in place of the one before."""
+        """Replaces the static scene by that of a town."""
         self._static.removeNode()
         self._static = self._root.attachNewNode("static")
         for order, tiles in enumerate(scene.layers.values(), start=1):
@@ -95,7 +99,7 @@ class TownCamera:
             self._static.attachNewNode(mesh.node("objects"))
 
     def attach(self, mesh: MeshBuilder, x: float, y: float, heading: float) -> core.NodePath:
-        """Hang a mesh on the static scene (signal heads)."""
+        """Attaches a mesh (a signal head) to the static scene at (x, y) in m and heading in rad."""
         node = self._static.attachNewNode(mesh.node("fixed"))
         node.setPosHpr(x, y, 0, math.degrees(heading), 0, 0)
         return node
@@ -110,7 +114,7 @@ class TownCamera:
 
 
 def _paint(node: core.NodePath, order: int) -> None:
-    """Draw a ground layer in painter's order, without depth: everything else stands above it."""
+    """Draws a ground layer in painter's order, without depth: everything else stands above it."""
     node.setBin("background", order)
     node.setDepthTest(False)
     node.setDepthWrite(False)

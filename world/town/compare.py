@@ -1,8 +1,8 @@
-"""Our HD map beside netconvert's geometry of the same network: how far lanes lie apart, and which connections both have.
+"""Compares our HD map with netconvert's geometry of the same network: distance of lanes, and shared connections.
 
-`python -m world.town.compare [NETWORKS]` (extra `sim`) makes networks of every plan, builds both maps from the junctions and streets
-alone, and prints how far they agree. Networks are kept, so that it goes on where it was stopped. Turn lanes, which SUMO makes streets of their own
-for one direction alone, are no part of a road graph: networks that have them are told of apart.
+`python -m world.town.compare [NETWORKS]` (extra `sim`) generates networks of every plan, builds both maps from their
+junctions and streets, and prints how far they agree. Generated networks are cached, so a run resumes. Turn lanes, which
+SUMO models as separate one-way streets, are not part of a road graph: networks with them are reported separately.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from world.scene.hd_map import HDMap
 from world.scene.sumo import graph_in, graph_of
 from world.town.network import LANE_WIDTH, SIDEWALK_WIDTH, STREETS, RoadNetwork, cache_dir, read, run_sumo
 
-VERSION = 1  # of the networks: raise it when an option below changes
+VERSION = 1  # of the networks; raise it when an option below changes
 CLOSE = 0.5  # m between lane centres
-SPACING = 2.0  # m between the points that are compared
+SPACING = 2.0  # m between compared points
 NETWORKS = 300
 RANDOM = ("--rand.min-angle", "60", "--rand.grid")
-UNMOVED = ("--offset.disable-normalization", "true")
+KEEP_ORIGIN = ("--offset.disable-normalization", "true")
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Points of netconvert's street lanes of which a lane of ours lies within CLOSE; connections of both, of netconvert alone, of ours alone.
+    """Points of netconvert's street lanes, and those within CLOSE of one of our lanes; connections of both, of one
+    alone.
 
-    `led_on`: connections of ours from lanes that netconvert lets end at a junction that has ways on.
+    led_on: our connections from lanes that netconvert ends at a junction where others continue.
     """
 
     points: int = 0
@@ -50,63 +51,69 @@ class Agreement:
 
     @property
     def lanes(self) -> float:
+        """Share of points within CLOSE."""
         return self.close / max(1, self.points)
 
     @property
     def connections(self) -> float:
-        """Share of all connections that both have; those of lanes that netconvert lets end are left out."""
+        """Share of connections that both have, without those of lanes that netconvert ends."""
         return self.same / max(1, self.same + self.missing + self.extra)
 
 
-def total(found: Iterable[Agreement]) -> Agreement:
-    """Of many networks as of one."""
-    return Agreement(*(sum(column) for column in zip(*map(astuple, found), strict=True)))
+def total(agreements: Iterable[Agreement]) -> Agreement:
+    """The sum over networks."""
+    return Agreement(*(sum(column) for column in zip(*map(astuple, agreements), strict=True)))
 
 
 def compare(path: Path, graph: RoadGraph | None = None) -> Agreement:
-    """Of one SUMO network with the map of `graph` (default: the network's own). DataError where it has no street for cars."""
+    """Compares a SUMO network with the map of `graph` (default: its own). DataError where it has no street for cars."""
     theirs, ours = read(path), build(graph or graph_of(path))
     lines, match, points, close = _lines(ours), dict[str, int](), 0, 0
     middles, ways = np.array([line.mean(0) for line in lines]), np.array([line[-1] - line[0] for line in lines])
     for name, lane in theirs.lanes.items():
         if lane.internal:
             continue
-        there = along(lane.shape, np.arange(0.0, lengths(lane.shape)[-1] + 1e-9, SPACING))
-        best, found = -1.0, -1
-        near = (np.hypot(*(middles - there.mean(0)).T) <= 25) & (ways @ (there[-1] - there[0]) >= 0)
+        samples = along(lane.shape, np.arange(0.0, lengths(lane.shape)[-1] + 1e-9, SPACING))
+        best, best_line = -1.0, -1
+        near = (np.hypot(*(middles - samples.mean(0)).T) <= 25) & (ways @ (samples[-1] - samples[0]) >= 0)
         for number in np.flatnonzero(near):
-            shared = _within(there, lines[number])
-            share = float((_away(there[shared], lines[number]) < CLOSE).mean()) if shared.any() else 0.0
-            if share * shared.sum() > best:
-                best, found = share * shared.sum(), int(number)
-        if found >= 0:
-            shared = _within(there, lines[found])
-            points += int(shared.sum())
-            close += int((_away(there[shared], lines[found]) < CLOSE).sum())
-            match[name] = found
+            overlap = _within(samples, lines[number])
+            share = float((_away(samples[overlap], lines[number]) < CLOSE).mean()) if overlap.any() else 0.0
+            if share * overlap.sum() > best:
+                best, best_line = share * overlap.sum(), int(number)
+        if best_line >= 0:
+            overlap = _within(samples, lines[best_line])
+            points += int(overlap.sum())
+            close += int((_away(samples[overlap], lines[best_line]) < CLOSE).sum())
+            match[name] = best_line
         else:
-            points += len(there)
+            points += len(samples)
     own = {(int(lane["source"]), int(lane["target"])) for lane in ours.lanes[ours.lanes["junction"] >= 0]}
-    known = {(match[a], match[b]) for a, b in _turns(theirs) if a in match and b in match}
-    leading = {source for source, _ in known}
-    alone = own - known
-    extra = {pair for pair in alone if pair[0] in leading}
-    return Agreement(points, close, len(own & known), len(known - own), len(extra), len(alone) - len(extra))
+    netconvert_pairs = {(match[a], match[b]) for a, b in _turns(theirs) if a in match and b in match}
+    sources = {source for source, _ in netconvert_pairs}
+    alone = own - netconvert_pairs
+    extra = {pair for pair in alone if pair[0] in sources}
+    return Agreement(
+        points, close, len(own & netconvert_pairs), len(netconvert_pairs - own), len(extra), len(alone) - len(extra)
+    )
 
 
-def made(number: int) -> tuple[Path, RoadGraph]:
-    """A network of netconvert's from the junctions and streets of a generated plan, and the graph of these alone. SimulatorError."""
+def generate(number: int) -> tuple[Path, RoadGraph]:
+    """netconvert's network from the junctions and streets of a generated plan, and the graph of these alone.
+
+    SimulatorError.
+    """
     folder = cache_dir().parent / "compared"
     whole = folder / f"{VERSION}-{number}.net.xml"
     plain = folder / f"{VERSION}-{number}.plain.xml"
     if not (whole.exists() and plain.exists()):
-        failed = f"network {number} could not be made"
+        failure = f"network {number} could not be made"
         with tempfile.TemporaryDirectory() as scratch:
             prefix = Path(scratch) / "plain"
-            options = [*_plan(number), *UNMOVED, "--plain-output-prefix", str(prefix)]
-            run_sumo("netgenerate", options, Path(scratch) / "first.net.xml", failed)
+            options = [*_plan(number), *KEEP_ORIGIN, "--plain-output-prefix", str(prefix)]
+            run_sumo("netgenerate", options, Path(scratch) / "first.net.xml", failure)
             nodes, edges = prefix.with_suffix(".nod.xml"), prefix.with_suffix(".edg.xml")
-            run_sumo("netconvert", ["-n", str(nodes), "-e", str(edges), *STREETS, *UNMOVED], whole, failed)
+            run_sumo("netconvert", ["-n", str(nodes), "-e", str(edges), *STREETS, *KEEP_ORIGIN], whole, failure)
             aside = plain.with_suffix(".tmp")
             aside.write_bytes(ET.tostring(_as_network(ET.parse(nodes).getroot(), ET.parse(edges).getroot())))
             aside.replace(plain)
@@ -118,7 +125,9 @@ def _turn_lanes(number: int) -> bool:
 
 
 def _plan(number: int) -> list[str]:
-    """Options for netgenerate, drawn by number: a grid, a spider or a random net, of one to three lanes, with turn lanes or without."""
+    """netgenerate's options for a number: a grid, spider or random net of one to three lanes, with or without turn
+    lanes.
+    """
     rng = random.Random(f"compared-{VERSION}-{number}")
     block, size = rng.uniform(80, 160), str(rng.randint(3, 5))
     arms, omit = str(rng.randint(4, 8)), rng.choice(([], ["--spider.omit-center"]))
@@ -136,7 +145,7 @@ def _plan(number: int) -> list[str]:
 
 
 def _as_network(nodes: ET.Element, edges: ET.Element) -> ET.Element:
-    """Junctions and streets as SUMO's plain files have them, in the form of a network that nobody has computed anything of."""
+    """Junctions and streets of SUMO's plain files as a network without computed geometry."""
     net = ET.Element("net")
     for edge in edges.iter("edge"):
         own: dict[str, str] = {
@@ -153,34 +162,34 @@ def _as_network(nodes: ET.Element, edges: ET.Element) -> ET.Element:
     return net
 
 
-def one(number: int) -> Agreement:
-    """Of the network of a number."""
-    return compare(*made(number))
+def compare_number(number: int) -> Agreement:
+    """The agreement of the network of a number."""
+    return compare(*generate(number))
 
 
 def main(networks: int) -> None:
     """Prints the shares of so many networks."""
-    found = list[Agreement]()
+    agreements = list[Agreement]()
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        for agreement in pool.map(one, range(networks), chunksize=1):
-            found.append(agreement)
-            if len(found) % 25 == 0:
-                print(f"{len(found)} of {networks} networks", file=sys.stderr)
+        for agreement in pool.map(compare_number, range(networks), chunksize=1):
+            agreements.append(agreement)
+            if len(agreements) % 25 == 0:
+                print(f"{len(agreements)} of {networks} networks", file=sys.stderr)
     rows = {
-        name: [one for k, one in enumerate(found) if k % 3 == kind and not _turn_lanes(k)]
+        name: [one for k, one in enumerate(agreements) if k % 3 == kind and not _turn_lanes(k)]
         for kind, name in enumerate(("grid", "spider", "random"))
     }
     rows["all of these"] = [one for own in rows.values() for one in own]
-    rows["with turn lanes"] = [one for k, one in enumerate(found) if _turn_lanes(k)]
+    rows["with turn lanes"] = [one for k, one in enumerate(agreements) if _turn_lanes(k)]
     for name, own in rows.items():
-        print(f"{name} ({len(own)}): {_told(total(own)) if own else 'none'}")
+        print(f"{name} ({len(own)}): {_summary(total(own)) if own else 'none'}")
 
 
-def _told(found: Agreement) -> str:
+def _summary(result: Agreement) -> str:
     return (
-        f"{100 * found.lanes:.1f}% of {found.points:,} points of lane centres within {CLOSE} m; {100 * found.connections:.1f}% of "
-        f"{found.same + found.missing + found.extra:,} connections the same ({found.missing} of netconvert's alone, {found.extra} of "
-        f"ours alone); {found.led_on} more from lanes that netconvert lets end"
+        f"{100 * result.lanes:.1f}% of {result.points:,} points of lane centres within {CLOSE} m; {100 * result.connections:.1f}% of "
+        f"{result.same + result.missing + result.extra:,} connections the same ({result.missing} of netconvert's alone, {result.extra} of "
+        f"ours alone); {result.led_on} more from lanes that netconvert lets end"
     )
 
 
@@ -197,13 +206,13 @@ def _lines(ours: HDMap) -> list[np.ndarray]:
 
 
 def _within(points: np.ndarray, line: np.ndarray) -> np.ndarray:
-    """Which points lie beside a line, not before its beginning or past its end: the part that both have."""
+    """Mask of the points beside a line, not before its start or past its end."""
     first, last = line[1] - line[0], line[-1] - line[-2]
     return ((points - line[0]) @ first >= 0) & ((points - line[-1]) @ last <= 0)
 
 
 def _away(points: np.ndarray, line: np.ndarray) -> np.ndarray:
-    """m from every point to a polyline."""
+    """Distance in m from every point to a polyline."""
     a, d = line[:-1], np.diff(line, axis=0)
     share = np.einsum("pkd,kd->pk", points[:, None] - a, d) / np.maximum(np.einsum("kd,kd->k", d, d), 1e-12)
     near = a + np.clip(share, 0, 1)[..., None] * d

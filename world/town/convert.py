@@ -1,4 +1,4 @@
-"""A road graph given to SUMO's netconvert, which says what it finds odd (extra `sim`)."""
+"""Runs a road graph through SUMO's netconvert and collects its warnings (extra `sim`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from world.scene.graph import RoadGraph
 
 
 def plain(graph: RoadGraph, folder: Path) -> tuple[Path, Path]:
-    """SUMO's plain files of junctions and streets, written into a folder."""
+    """Writes SUMO's plain files of junctions and streets into a folder; their paths."""
     nodes, edges = ET.Element("nodes"), ET.Element("edges")
     for k, junction in enumerate(graph.junctions):
         kind = "traffic_light" if junction.signals else "priority"
@@ -20,11 +20,11 @@ def plain(graph: RoadGraph, folder: Path) -> tuple[Path, Path]:
     for k, street in enumerate(graph.streets):
         ends = [(graph.junctions[end].x, graph.junctions[end].y) for end in (street.start, street.end)]
         line = [ends[0], *street.bends, ends[1]]
-        ways = (
+        directions = (
             ("", street.start, street.end, street.forward, line),
             ("-", street.end, street.start, street.backward, line[::-1]),
         )
-        for sign, start, end, lanes, points in ways:
+        for sign, start, end, lanes, points in directions:
             if lanes:
                 values = {"id": f"{sign}e{k}", "from": f"n{start}", "to": f"n{end}", "numLanes": str(lanes)}
                 values |= {"speed": f"{street.limit:.2f}", "width": f"{street.lane_width:.2f}"}
@@ -36,7 +36,7 @@ def plain(graph: RoadGraph, folder: Path) -> tuple[Path, Path]:
 
 
 def warnings_of(graph: RoadGraph) -> list[str]:
-    """What netconvert warns of. SimulatorError where SUMO is missing or makes no network of it."""
+    """netconvert's warnings. SimulatorError where SUMO is missing or refuses the graph."""
     try:
         import sumo
     except ImportError as error:
@@ -45,10 +45,10 @@ def warnings_of(graph: RoadGraph) -> list[str]:
         nodes, edges = plain(graph, Path(folder))
         call = [str(Path(sumo.SUMO_HOME) / "bin" / "netconvert"), "-n", str(nodes), "-e", str(edges)]
         call += ["--no-turnarounds.except-deadend", "-o", str(Path(folder) / "made.net.xml")]
-        done = subprocess.run(call, capture_output=True, text=True, check=False)
-    said = [line for line in done.stderr.splitlines() if line.startswith("Warning") and "SUMO_HOME" not in line]
-    if done.returncode:
+        result = subprocess.run(call, capture_output=True, text=True, check=False)
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning") and "SUMO_HOME" not in line]
+    if result.returncode:
         raise SimulatorError(
-            f"netconvert made no network of this graph: {done.stderr[-300:].strip() or 'it said nothing'}."
+            f"netconvert made no network of this graph: {result.stderr[-300:].strip() or 'it said nothing'}."
         )
-    return said
+    return warnings

@@ -1,6 +1,6 @@
-"""Round what blocks our lane: into the neighbouring lane where there is one, else within the road when nothing comes.
+"""Passes obstacles in our lane: in the neighbouring lane where there is one, else within the road when nothing comes.
 
-What blocks is something that stands and will go on standing: a broken-down vehicle, debris, cones. A queue is waited in.
+An obstacle stands and will go on standing: a broken-down vehicle, debris, cones. Behind a queue the car waits.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from world.town.route import Route, wrap
 from world.town.scene import Raster
 from world.town.traffic import Other
 
-HALF = 1.3  # m to each side that our car needs to pass
-SIDE = 1.4  # m from a thing's edge to our middle when we pass it
-RAMP = (7.0, 14.0)  # m over which we swing out, and back
+HALF = 1.3  # m, half the width that our car needs to pass
+SIDE = 1.4  # m from an obstacle's edge to our centre line
+RAMP = (7.0, 14.0)  # m, shortest and longest swing out and back
 THINGS = ("cone", "board", "crate", "tyre", "branch")
 
 
 @dataclass(frozen=True, slots=True)
 class PathObstacle:
-    """What stands on our path: from and to (arc lengths, m), and its left edge (m left of the path)."""
+    """An obstacle on our path: its start and end (arc lengths, m), and its left edge (m left of the path)."""
 
     start: float
     end: float
@@ -32,13 +32,13 @@ class PathObstacle:
 
 
 def stands(other: Other) -> bool:
-    """Will it stay where it is?"""
+    """Whether it will stay where it is."""
     broken = other.speed < 0.2 and other.look in ("hazard", "worker")
     return other.kind in THINGS or broken
 
 
 def blocking(route: Route, others: list[Other], distance: float = 45.0) -> PathObstacle | None:
-    """What stands on our path within `distance` m, taken together."""
+    """The obstacle on our path within `distance` m; adjacent objects count as one."""
     spans = []
     for other in others:
         if not stands(other):
@@ -55,27 +55,27 @@ def blocking(route: Route, others: list[Other], distance: float = 45.0) -> PathO
 
 
 def _body(other: Other) -> np.ndarray:
-    """Points along something's middle, from its front back, [N, 2]."""
+    """Points [N, 2] along an object's centre line, from its front to its rear."""
     length = KINDS[other.kind].length if other.kind in KINDS else 0.0
     back = np.linspace(0.0, length, max(1, math.ceil(length / 1.5)) + 1)
     return np.stack([other.x - back * math.cos(other.heading), other.y - back * math.sin(other.heading)], axis=1)
 
 
 def _beside(route: Route, body: np.ndarray, distance: float) -> list[tuple[float, float]]:
-    """Arc length and offset to the left of points near the path ahead."""
+    """Arc length and left offset of the points near the path ahead."""
     points, s = route.ahead(distance)
-    found = []
+    places = []
     for x, y in body:
         gap = np.hypot(points[:, 0] - x, points[:, 1] - y)
         k = int(gap.argmin())
         if gap[k] < 6.0 and 0 < k < len(s) - 1:
             px, py, along = route.point(float(s[k]))
-            found.append((float(s[k]), float((y - py) * math.cos(along) - (x - px) * math.sin(along))))
-    return found
+            places.append((float(s[k]), float((y - py) * math.cos(along) - (x - px) * math.sin(along))))
+    return places
 
 
 def lane_free(route: Route, lane: str, x: float, y: float, heading: float, speed: float, others: list[Other]) -> bool:
-    """Is there room on a neighbouring lane: nobody beside us, coming up from behind, or standing ahead?"""
+    """Whether a neighbouring lane has room: nobody beside us, coming up from behind, or standing ahead."""
     shape = route.network.lanes[lane].shape
     mx = x + (REAR_AXLE_TO_FRONT - EGO_LENGTH / 2) * math.cos(heading)
     my = y + (REAR_AXLE_TO_FRONT - EGO_LENGTH / 2) * math.sin(heading)
@@ -102,7 +102,7 @@ def _on(shape: np.ndarray, x: float, y: float, reach: float = 2.0) -> bool:
 
 
 def swing(route: Route, block: PathObstacle, speed: float, others: list[Other], drivable: Raster) -> bool:
-    """Lead the path round a block to its left and back; False where there is no room or something comes."""
+    """Leads the path round an obstacle on its left and back; False where there is no room or someone comes."""
     front = route.s + REAR_AXLE_TO_FRONT
     ramp = min(RAMP[1], max(RAMP[0], block.start - front))
     shift = min(5.0, max(1.0, block.left + SIDE))

@@ -1,4 +1,4 @@
-"""Sky, street lamps and headlights, in Mitsuba's terms."""
+"""Sky, street lamps and headlights as Mitsuba emitters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _SKY_SIZE = (128, 256)
 
 
 def environment(mi: Any, light: Light, weight: float) -> dict[str, Any]:
-    """The sky that plain shading has, and below the horizon the ground's radiance."""
+    """The sky of plain shading, and below the horizon the ground's radiance."""
     above = sky(light)
     out = np.empty((*_SKY_SIZE, 3), np.float32)
-    _look_round(out, above.radiance, np.asarray(above.ground, np.float32))
+    _fill_sky(out, above.radiance, np.asarray(above.ground, np.float32))
     return {
         "type": "envmap",
         "sampling_weight": weight,
@@ -33,7 +33,7 @@ def environment(mi: Any, light: Light, weight: float) -> dict[str, Any]:
 
 
 @njit(cache=True)
-def _look_round(out, radiance, ground):
+def _fill_sky(out, radiance, ground):
     rows, columns = out.shape[0], out.shape[1]
     for row in range(rows):
         polar = (row + 0.5) / rows * math.pi
@@ -49,7 +49,7 @@ def _look_round(out, radiance, ground):
 
 
 def sun(light: Light) -> dict[str, Any]:
-    """Parallel light from the sun, with its irradiance."""
+    """Parallel light of the sun's irradiance."""
     return {
         "type": "directional",
         "sampling_weight": 0.7,
@@ -61,23 +61,23 @@ def sun(light: Light) -> dict[str, Any]:
 def spots(
     mi: Any, light: Light, around: Surroundings, view: View, origin: np.ndarray
 ) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Street lamps and headlights by name: the layer that each is part of, and what Mitsuba is told."""
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    """Street lamps and headlights by name: the layer that each belongs to, and its Mitsuba dictionary."""
+    lights: dict[str, tuple[str, dict[str, Any]]] = {}
     if light.lamps_on and max(light.lamp) * light.exposure > 1.0:
         for number, lamp in enumerate(nearest(np.asarray(around.lamps), view.eye)):
             at = lamp[:3] - origin
-            found[f"lamp{number}"] = (
+            lights[f"lamp{number}"] = (
                 "lamps",
                 _spot(mi, at, at - (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), 80.0, lamp_pattern(), light.lamp * lamp[3:6]),
             )
     if light.headlights_on and max(light.beam) * light.exposure > 10.0:
         for number, beam in enumerate(np.asarray(around.beams)):
             at, ahead = beam[:3] - origin, np.array([beam[3], beam[4], 0.0])
-            found[f"beam{number}"] = (
+            lights[f"beam{number}"] = (
                 "beams",
                 _spot(mi, at, at + ahead, (0.0, 0.0, 1.0), 40.0, beam_pattern(), np.asarray(light.beam) * beam[5]),
             )
-    return found
+    return lights
 
 
 def _spot(
@@ -104,7 +104,7 @@ def lamp_pattern(size: int = 128, cutoff: float = 80.0) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def beam_pattern(size: int = 256, cutoff: float = 40.0) -> np.ndarray:
-    """The low beam likewise."""
+    """The low beam over the tangents of a spot's square, float32 [size, size, 3]."""
     across = ((np.arange(size) + 0.5) / size * 2 - 1) * math.tan(math.radians(cutoff))
     left, up = np.meshgrid(across, across)  # as the axes of Mitsuba's spots run
     inverse = 1 / np.sqrt(1 + left**2 + up**2)

@@ -1,4 +1,4 @@
-"""How well the town's expert drives: the figures behind the data that the driver imitates."""
+"""Evaluates the town's expert, whose drives the driver imitates."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from world.town.pilots import ExpertPilot, Pilot, Situation
 from world.town.town import Town
 
 DRIVE_SECONDS = 60.0
-STUCK, STRAYED = 15.0, 6.0  # s of standing, or off the road, that end a drive
+STUCK, OFF_ROAD = 15.0, 6.0  # s of standing, or off the road, that end a drive
 
 
-class Undisturbed:
-    """Does what the expert says."""
+class NoiselessPilot:
+    """Follows the expert's advice."""
 
     def act(self, advice: Advice, now: Situation) -> tuple[float, float]:
+        """The advised steer and accel."""
         return advice.steer, advice.accel
 
 
 @dataclass
 class DriveTotals:
-    """Sums over drives: s, m, collisions (of them during an event), frames off the road, drives that came to a standstill."""
+    """Sums over drives: frames, m, collisions (`in_events`: during an event), frames off the road, drives that got
+    stuck.
+    """
 
     drives: int = 0
     frames: int = 0
@@ -40,7 +43,7 @@ class DriveTotals:
     events: int = 0
 
     def figures(self) -> dict[str, float]:
-        """Per km, per frame and per hour, for people and machines."""
+        """Rates per km, per frame and per hour."""
         km = self.metres / 1000
         return {
             "km": km,
@@ -55,12 +58,13 @@ class DriveTotals:
 def evaluate_town(
     minutes: float = 3.0, seed: int = 0, split: str = "test", report: Report | None = None
 ) -> dict[str, dict[str, float]]:
-    """Drives `minutes` in every town of a split: as the expert says, and as it drives in the data (with bursts of noise).
+    """Drives `minutes` in every town of a split: with the expert's advice, and as in the data, with bursts of noise.
 
-    Events, weather and traffic are those of the data; nothing is drawn. The same seed gives the same figures.
+    Events, weather and traffic are those of the data; nothing is rendered. The same seed gives the same figures.
+    SimulatorError without SUMO or Panda3D.
     """
     pilots: dict[str, Callable[[random.Random], Pilot]] = {
-        "undisturbed": lambda rng: Undisturbed(),
+        "undisturbed": lambda rng: NoiselessPilot(),
         "with noise": ExpertPilot,
     }
     tallies = {name: DriveTotals() for name in pilots}
@@ -84,18 +88,21 @@ def evaluate_town(
 def measure(
     town: Town, pilot: Callable[[random.Random], Pilot], frames: int, seed: int, tally: DriveTotals | None = None
 ) -> DriveTotals:
-    """Drives of up to a minute, `frames` in all, added to `tally`. A drive ends early with a collision or when lost."""
+    """Drives of up to a minute, `frames` in all, added to `tally`.
+
+    A drive ends early with a collision or off the road.
+    """
     tally = tally or DriveTotals()
     rng = random.Random(f"measure-{town.id}-{seed}")
-    left = frames
-    while left > 0:
+    remaining = frames
+    while remaining > 0:
         hand = pilot(random.Random(rng.randrange(2**31)))
         town.reset(rng.randrange(2**31))
         tally.drives += 1
-        for _ in range(min(left, round(DRIVE_SECONDS / DT))):
+        for _ in range(min(remaining, round(DRIVE_SECONDS / DT))):
             tally.events += town.choose()
             town.step(*hand.act(town.advice, town.situation()))
-            left -= 1
+            remaining -= 1
             tally.frames += 1
             tally.metres += town.speed * DT
             tally.off_road += town.off_road
@@ -103,16 +110,16 @@ def measure(
                 tally.collisions += 1
                 tally.in_events += town.events.event != Event.NONE
                 break
-            if town.waited > STUCK:
+            if town.standing_seconds > STUCK:
                 tally.stuck += 1
                 break
-            if town.off_road_seconds > STRAYED:
+            if town.off_road_seconds > OFF_ROAD:
                 break
     return tally
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """The result as rows of text, for people."""
+    """The result as rows (name, value) for the terminal."""
     rows = []
     for name, f in result.items():
         rows += [

@@ -1,4 +1,6 @@
-"""The expert: keeps to the path (pure pursuit), to its target speed, its distance (IDM), the lights, and stops for people."""
+"""The expert: follows the path (pure pursuit), its target speed, the car ahead (IDM) and the lights, and stops for
+people.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,20 @@ from world.town.scene import Raster
 from world.town.traffic import Other
 
 LATERAL = 3.0  # m/s2 in bends
-COMFORT = 2.6  # m/s2 braking towards a bend
-SEEN_AHEAD = 60.0  # m
-ROOM = 4.5  # m left to what blocks the lane, to swing out
-ASTRAY = 1.9  # m from the path, from which on the way back is looked for
-BACK_SPEED = 7.0  # m/s on that way, less the further it is
-SECONDS_AHEAD = np.arange(0.3, 2.71, 0.3)  # in which others are foreseen
+COMFORT = 2.6  # m/s2, braking towards a bend
+LOOKAHEAD = 60.0  # m
+ROOM = 4.5  # m to keep before an obstacle, to swing out
+ASTRAY = 1.9  # m from the path; further off, the expert looks for a way back
+BACK_SPEED = 7.0  # m/s on the way back, less the further off
+SECONDS_AHEAD = np.arange(0.3, 2.71, 0.3)  # times at which others are predicted
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the expert would do, and why: the gap to the car ahead and to whatever it must stop for (m, 60: nothing)."""
+    """What the expert would do, and why: the gap to the car ahead and to whatever it must stop for (m; 60 for nothing).
+
+    steer, accel in [-1, 1]; lead: id of the car ahead.
+    """
 
     steer: float
     accel: float
@@ -49,25 +54,25 @@ def advise(  # noqa: C901
     solid: Raster | None = None,
     off_road: bool = False,
 ) -> Advice:
-    """One frame's advice. (x, y) is the rear axle; `light` the colour at the next stop line, None when there is none.
+    """One frame's advice. (x, y): the rear axle; light: colour at the next stop line, None without one; target in m/s.
 
-    Beside its lane (by `fix`, or `off_road`) it goes slowly, and round what is `solid` or in the way, back to it.
+    Off its lane (by `fix`, or `off_road`) it drives slowly back, round what is `solid` or in the way.
     """
     offset = fix.offset if fix else 0.0
     steer = _pursue(route, x, y, heading, speed, abs(offset))
-    points, s = route.ahead(SEEN_AHEAD)
+    points, s = route.ahead(LOOKAHEAD)
     front = route.s + REAR_AXLE_TO_FRONT
-    lead_gap, lead_speed, lead = SEEN_AHEAD, 0.0, None
-    block = SEEN_AHEAD
+    lead_gap, lead_speed, lead = LOOKAHEAD, 0.0, None
+    block = LOOKAHEAD
     for other in others:
         if abs(other.x - x) + abs(other.y - y) > 75:
             continue
         if other.kind == "person":
-            at = _person_in_way(other, points, s, front, speed)
+            at = _person_in_path(other, points, s, front, speed)
             if at is not None:
                 block = min(block, at - front - 2.8)
             continue
-        gap = _vehicle_in_way(other, points, s, front)
+        gap = _vehicle_in_path(other, points, s, front)
         if gap is not None and stands(other):
             block = min(block, gap - ROOM)
         elif gap is not None:
@@ -99,12 +104,12 @@ def advise(  # noqa: C901
     accel = min(accel, max(-4.5, 2.5 * (bend - speed)))
     if lead is not None:
         accel = min(accel, _idm(speed, max(wish, 1.0), lead_gap, lead_speed))
-    if block < SEEN_AHEAD:
+    if block < LOOKAHEAD:
         accel = min(accel, _idm(speed, max(wish, 1.0), block + 1.2, 0.0))
     if wish < 0.1 and speed < 0.6:
         accel = -2.0
-    scaled = accel / MAX_ACCELERATION if accel > 0 else accel / MAX_BRAKING
-    return Advice(steer, max(-1.0, min(1.0, scaled)), max(0.0, lead_gap), lead, max(0.0, block), for_light)
+    command = accel / MAX_ACCELERATION if accel > 0 else accel / MAX_BRAKING
+    return Advice(steer, max(-1.0, min(1.0, command)), max(0.0, lead_gap), lead, max(0.0, block), for_light)
 
 
 def _pursue(route: Route, x: float, y: float, heading: float, speed: float, offset: float) -> float:
@@ -119,22 +124,22 @@ def _pursue(route: Route, x: float, y: float, heading: float, speed: float, offs
 
 
 def _bend_speed(route: Route) -> float:
-    """The speed (m/s) at which the bend that we are in, and those to come, can be driven."""
+    """The highest speed (m/s) that allows the current bend and those ahead."""
     s, bend = route.curvature(45.0)
     if len(s) < 3:
         return 20.0
-    allowed = np.sqrt(LATERAL / np.maximum(np.convolve(bend, np.ones(3) / 3, mode="valid"), 1e-3))
-    return float(np.min(np.sqrt(allowed**2 + 2 * COMFORT * np.maximum(0.0, s[1:-1] - route.s - 3.0))))
+    limits = np.sqrt(LATERAL / np.maximum(np.convolve(bend, np.ones(3) / 3, mode="valid"), 1e-3))
+    return float(np.min(np.sqrt(limits**2 + 2 * COMFORT * np.maximum(0.0, s[1:-1] - route.s - 3.0))))
 
 
 def _idm(speed: float, wish: float, gap: float, lead_speed: float) -> float:
     gap = max(gap, 0.1)
-    wanted = 2.0 + max(0.0, 1.1 * speed + speed * (speed - lead_speed) / (2 * math.sqrt(2.0 * 2.6)))
-    return max(-MAX_BRAKING, 2.0 * (1 - (speed / wish) ** 4 - (wanted / gap) ** 2))
+    gap_target = 2.0 + max(0.0, 1.1 * speed + speed * (speed - lead_speed) / (2 * math.sqrt(2.0 * 2.6)))
+    return max(-MAX_BRAKING, 2.0 * (1 - (speed / wish) ** 4 - (gap_target / gap) ** 2))
 
 
-def _vehicle_in_way(other: Other, points: np.ndarray, s: np.ndarray, front: float) -> float | None:
-    """Gap (m) to the nearest part of a vehicle that stands on the path."""
+def _vehicle_in_path(other: Other, points: np.ndarray, s: np.ndarray, front: float) -> float | None:
+    """Gap (m) to the nearest part of a vehicle on the path."""
     kind = KINDS[other.kind]
     back = np.array([0.1, 0.35, 0.65, 0.95])[:, None] * kind.length
     body = np.array([[other.x, other.y]]) - back * np.array([[math.cos(other.heading), math.sin(other.heading)]])
@@ -148,7 +153,7 @@ def _vehicle_in_way(other: Other, points: np.ndarray, s: np.ndarray, front: floa
 
 
 def _will_cross(other: Other, points: np.ndarray, s: np.ndarray, here: float, speed: float) -> float | None:
-    """Where a moving vehicle will be on the path about when we are, if it does; it goes on turning as it does now."""
+    """Arc length where a moving vehicle will cross the path about when we are there; it keeps its turn rate."""
     if other.speed < 1.0:
         return None
     turn = max(-0.8, min(0.8, other.turn))
@@ -168,8 +173,8 @@ def _will_cross(other: Other, points: np.ndarray, s: np.ndarray, here: float, sp
     return None
 
 
-def _person_in_way(other: Other, points: np.ndarray, s: np.ndarray, front: float, speed: float) -> float | None:
-    """Arc length at which someone is, or soon will be, in our way."""
+def _person_in_path(other: Other, points: np.ndarray, s: np.ndarray, front: float, speed: float) -> float | None:
+    """Arc length at which a person is, or soon will be, on the path."""
     for time in (0.0, 0.7, 1.4, 2.1):
         x = other.x + time * other.speed * math.cos(other.heading)
         y = other.y + time * other.speed * math.sin(other.heading)

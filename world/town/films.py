@@ -1,6 +1,6 @@
-"""Films for the judge: a few pictures of one drive each, as the path tracer sees them, and what is true of them.
+"""Films for the judge: a few pictures of one drive each, path-traced, with their labels.
 
-A film is decided by (seed, split, its number) alone (world/town/moments.py).
+(seed, split, number) determine a film (world/town/moments.py).
 """
 
 from __future__ import annotations
@@ -28,17 +28,20 @@ from world.town.moments import VERSION, FilmLabels, scenes, truth_of
 from world.town.pathtracer import mitsuba, trace_state
 from world.town.teacher import SPLITS, Lesson, claim, files_in, fingerprint, header, path_of, read
 
-SIZE, DRAWN = (72, 128), (144, 256)  # of a film's pictures; of what air is drawn at before it is made as small
-SAMPLES = 12  # paths a pixel of SIZE; 0: plain shading
-PLAIN_MOMENTS = 4  # films of a drive, where they are plainly shaded: driving then costs more than drawing
+SIZE, RENDER_SIZE = (72, 128), (144, 256)  # of a film's pictures; at which air is drawn before scaling down
+SAMPLES = 12  # paths per pixel of SIZE; 0: plain shading
+PLAIN_MOMENTS = 4  # films per drive with plain shading, where driving costs more than rendering
 
-SOME = 100  # lessons of one town that a worker takes at once: its tiles are then made once
+BATCH = 100  # lessons of one town per task, so that its tiles are made once
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """pictures uint8 [A, *SIZE, 3], oldest first, the states that they show (none, where nobody knows), what is true of the last, and
-    where in it the event's actor is: uint16 [*CELLS], pixels of DRAWN a cell."""
+    """A film. pictures: uint8 [A, *SIZE, 3], oldest first; states: those shown (empty where unknown); truth: labels of
+    the last.
+
+    actor: uint16 [*CELLS], count of RENDER_SIZE pixels per cell that show the event's actor.
+    """
 
     pictures: np.ndarray
     states: tuple[SceneState, ...]
@@ -47,32 +50,33 @@ class Film:
 
 
 def actor_cells(shot: Shot, state: SceneState) -> np.ndarray:
-    """Pixels of a shot, uint16 [*CELLS] by cell, that show those who play the event."""
+    """Counts of a shot's pixels that show the event's actors, uint16 [*CELLS]."""
     agents, event = state.agents[0], int(state.event["event"][0])
     players = agents["id"][(agents["kind"] > 0) & (agents["role"] == event)] if event else agents["id"][:0]
-    shown = np.isin(shot.gbuffer.instance, -players - 1)
-    rows, columns = (drawn // cells for drawn, cells in zip(DRAWN, CELLS, strict=True))
-    return shown.reshape(CELLS[0], rows, CELLS[1], columns).sum((1, 3)).astype(np.uint16)
+    mask = np.isin(shot.gbuffer.instance, -players - 1)
+    rows, columns = (pixels // cells for pixels, cells in zip(RENDER_SIZE, CELLS, strict=True))
+    return mask.reshape(CELLS[0], rows, CELLS[1], columns).sum((1, 3)).astype(np.uint16)
 
 
-def traced(state: SceneState, samples: int = SAMPLES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The picture uint8 [*SIZE, 3] of a drive as the path tracer sees it, and where its event's actor is, as in a Film.
+def trace_picture(state: SceneState, samples: int = SAMPLES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The path-traced picture uint8 [*SIZE, 3] of a state, and its event's actor as in a Film.
 
-    Traced at SIZE; the sky and the air are those of play, at DRAWN. samples: paths a pixel; 0: plain shading, without Mitsuba.
+    Traced at SIZE; sky and air are those of play, at RENDER_SIZE. samples: paths per pixel; 0: plain shading, without
+    Mitsuba. SimulatorError where Mitsuba is missing.
     """
-    rig = Rig(width=DRAWN[1], height=DRAWN[0])
+    rig = Rig(width=RENDER_SIZE[1], height=RENDER_SIZE[0])
     shot = plain_renderer().shot(state, rig)
     actor = actor_cells(shot, state)
     if not samples:
         return fit(shot.picture, SIZE), actor
     small = replace(rig, width=SIZE[1], height=SIZE[0])
-    _, seen = trace_state(plain_renderer(), state, small, samples=samples, seed=seed)
-    return _developed(seen.radiance, shot, state), actor
+    _, layers = trace_state(plain_renderer(), state, small, samples=samples, seed=seed)
+    return _develop(layers.radiance, shot, state), actor
 
 
-def _developed(radiance: np.ndarray, shot: Shot, state: SceneState) -> np.ndarray:
-    """The picture uint8 [*SIZE, 3] of traced radiance [*SIZE, 3] under the shot's sky and in its air."""
-    rows, columns = (drawn // size for drawn, size in zip(DRAWN, SIZE, strict=True))
+def _develop(radiance: np.ndarray, shot: Shot, state: SceneState) -> np.ndarray:
+    """The picture uint8 [*SIZE, 3] of traced radiance [*SIZE, 3] with the shot's sky and air."""
+    rows, columns = (pixels // size for pixels, size in zip(RENDER_SIZE, SIZE, strict=True))
     large = radiance.repeat(rows, 0).repeat(columns, 1)
     return fit(developed(under_our_sky(large, shot), shot, state), SIZE)
 
@@ -81,23 +85,23 @@ def make(seed: int, split: str, number: int, samples: int = SAMPLES, moments: in
     """The films of one drive, at most `moments`."""
     films = []
     for nth, states in enumerate(scenes(seed, split, number, moments)):
-        shown = [states[-1 - age] for age in AGES]
+        states_shown = [states[-1 - age] for age in AGES]
         first = len(AGES) * (moments * number + nth)
-        seen = [traced(state, samples, first + k) for k, state in enumerate(shown)]
-        actor = seen[-1][1]
-        pictures = np.stack([picture for picture, _ in seen])
-        films.append(Film(pictures, tuple(shown), truth_of(states, int(actor.sum())), actor))
+        shots = [trace_picture(state, samples, first + k) for k, state in enumerate(states_shown)]
+        actor = shots[-1][1]
+        pictures = np.stack([picture for picture, _ in shots])
+        films.append(Film(pictures, tuple(states_shown), truth_of(states, int(actor.sum())), actor))
     return films
 
 
 def still(lesson: Lesson) -> Film:
-    """A film of one picture, out of a lesson of the painter's (world/town/teacher.py): it tells no motion."""
-    rig = replace(lesson.rig, width=DRAWN[1], height=DRAWN[0])
+    """A film of one picture from one of the renderer's lessons (world/town/teacher.py); it has no motion labels."""
+    rig = replace(lesson.rig, width=RENDER_SIZE[1], height=RENDER_SIZE[0])
     shot = plain_renderer().shot(lesson.state, rig)
-    radiance = lesson.exposed / np.float32(shot.light.exposure)
-    rows, columns = (drawn // size for drawn, size in zip(radiance.shape[:2], SIZE, strict=True))
+    radiance = lesson.exposed_radiance / np.float32(shot.light.exposure)
+    rows, columns = (pixels // size for pixels, size in zip(radiance.shape[:2], SIZE, strict=True))
     small = radiance.reshape(SIZE[0], rows, SIZE[1], columns, 3).mean((1, 3))
-    picture = _developed(small, shot, lesson.state)
+    picture = _develop(small, shot, lesson.state)
     actor = actor_cells(shot, lesson.state)
     return Film(picture[None], (lesson.state,), truth_of([lesson.state], int(actor.sum())), actor)
 
@@ -112,16 +116,17 @@ def collect_films(
     samples: int = SAMPLES,
     moments: int = 1,
 ) -> Path:
-    """Makes `films` of a split, a whole drive's `moments` at once, into files in `out`; those that are there are kept.
+    """Makes `films` of a split into files in `out`, `moments` of each drive; existing files are kept.
 
-    DataError, SimulatorError.
+    DataError for an unknown split, bad numbers, or a folder of other films or that cannot be written; SimulatorError
+    without Mitsuba or where a process dies.
     """
     if split not in SPLITS:
         raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
     if films < 1 or workers < 1 or moments < 1 or not (samples == 0 or samples >= 4):
         raise DataError("Ask for at least one film a drive, one worker, and four samples or none for plain shading.")
     if samples:
-        mitsuba()  # says what is missing before anything begins
+        mitsuba()  # fails early where it is missing
     assets = fingerprint()
     claim(
         out, {"films": VERSION, "assets": assets, "seed": seed, "split": split, "samples": samples, "moments": moments}
@@ -129,14 +134,17 @@ def collect_films(
     drives = -(-films // moments)
     todo = [number for number in range(drives) if not path_of(out, moments * number).exists()]
     rows = [(out, seed, split, number, samples, moments) for number in todo]
-    for done, _ in enumerate(each(_collect, rows, workers, out, traces=samples > 0), drives - len(todo) + 1):
+    for count, _ in enumerate(each(_collect, rows, workers, out, traces=samples > 0), drives - len(todo) + 1):
         if progress:
-            progress(min(films, moments * done), films)
+            progress(min(films, moments * count), films)
     return out
 
 
 def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Count | None = None) -> Path:
-    """A film of one picture out of every lesson in a folder, town by town; those that are there are kept. DataError for no lessons."""
+    """A film of one picture for every lesson in a folder, town by town; existing files are kept.
+
+    DataError where there is no lesson.
+    """
     paths = files_in(lessons)
     split = json.loads((lessons / "lessons.json").read_text())["split"] if (lessons / "lessons.json").exists() else ""
     claim(out, {"stills": VERSION, "assets": fingerprint(), "split": split, "lessons": str(lessons.resolve())})
@@ -145,14 +153,14 @@ def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Count |
         if not path_of(out, int(path.stem)).exists():
             towns.setdefault(header(path)["place"], []).append(path)
     rows = [(some, out) for its in towns.values() for some in _parts(its)]
-    for done, _ in enumerate(each(_collect_stills, rows, workers, out), 1):
+    for count, _ in enumerate(each(_collect_stills, rows, workers, out), 1):
         if progress:
-            progress(done, len(rows))
+            progress(count, len(rows))
     return out
 
 
 def _collect(out: Path, seed: int, split: str, number: int, samples: int, moments: int) -> None:
-    """Writes a drive's films, the first last: it says that all are there."""
+    """Writes a drive's films, the first one last: it marks the drive complete."""
     for nth, film in reversed(list(enumerate(make(seed, split, number, samples, moments)))):
         write(film, path_of(out, moments * number + nth))
 
@@ -163,11 +171,11 @@ def _collect_stills(lessons: Sequence[Path], out: Path) -> None:
 
 
 def _parts(paths: list[Path]) -> list[list[Path]]:
-    return [paths[k : k + SOME] for k in range(0, len(paths), SOME)]
+    return [paths[k : k + BATCH] for k in range(0, len(paths), BATCH)]
 
 
 def write(film: Film, path: Path) -> None:
-    """A film as a file, written aside and then renamed."""
+    """Writes a film to a file, aside first and then renamed."""
     arrays: dict[str, Any] = {"pictures": film.pictures, "actor": film.actor}
     for k, state in enumerate(film.states):
         arrays |= {f"state.{k}.{name}": np.frombuffer(part, np.uint8) for name, part in to_bytes(state).items()}
@@ -179,7 +187,7 @@ def write(film: Film, path: Path) -> None:
 
 
 def read_film(path: Path) -> Film:
-    """A film from its file. DataError where it is damaged."""
+    """Reads a film. DataError where it is damaged."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
@@ -195,7 +203,7 @@ def read_film(path: Path) -> Film:
 
 
 def read_pictures(path: Path) -> Film:
-    """A film without its states, which is quicker. DataError where it is damaged."""
+    """Reads a film without its states, which is faster. DataError where it is damaged."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return Film(file["pictures"], (), FilmLabels(**json.loads(str(file["about"]))["truth"]), file["actor"])

@@ -1,4 +1,4 @@
-"""What lies flat: roads, markings, crossings, pavements, pools of lamp light. Painted in layers, far under everything."""
+"""Flat geometry: roads, markings, crossings, pavements. Painted in layers below everything else."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ KERB = (208, 204, 196)
 WHITE = (236, 236, 230)
 YELLOW = (236, 190, 72)
 GRASS = (122, 152, 88)
-TILE = 60.0  # m: one node of each layer a tile
+TILE = 60.0  # m; one node per layer and tile
 LAYERS = ("pavement", "road", "marking")
 Tiles = dict[tuple[int, int], MeshBuilder]
 
 
 def tile_of(point: np.ndarray) -> tuple[int, int]:
-    """The tile that holds a point."""
+    """The tile of a point."""
     return int(np.floor(point[0] / TILE)), int(np.floor(point[1] / TILE))
 
 
@@ -34,8 +34,8 @@ def _reverse(network: RoadNetwork, edge: str) -> str | None:
     return None
 
 
-def _pieces(shape: np.ndarray, step: float) -> list[np.ndarray]:
-    """Cut a line into pieces of about `step` m, so that tiles stay small."""
+def _split(shape: np.ndarray, step: float) -> list[np.ndarray]:
+    """Parts of a line of about `step` m, so that tiles stay small."""
     total = line_length(shape)
     count = max(1, round(total / step))
     return [cut_line(shape, total * i / count, total * (i + 1) / count) for i in range(count)]
@@ -52,7 +52,7 @@ def _dashes(
 
 
 def _solid(tiles: Tiles, shape: np.ndarray, offset: float, colour: tuple[int, int, int]) -> None:
-    for piece in _pieces(shape, 30.0):
+    for piece in _split(shape, 30.0):
         strip(tiles[tile_of(piece[0])], piece, offset + 0.11, offset - 0.11, colour, TownSurface.MARKING)
 
 
@@ -67,7 +67,7 @@ def build(network: RoadNetwork) -> dict[str, Tiles]:  # noqa: C901
             road[tile_of(shape[0])].flat(shape, PAVEMENT, TownSurface.PAVEMENT)
     for lane in network.sidewalks.values():
         half = lane.width / 2
-        for piece in _pieces(lane.shape, 30.0):
+        for piece in _split(lane.shape, 30.0):
             tile = tile_of(piece[0])
             strip(pavement[tile], piece, half, -half, PAVEMENT, TownSurface.PAVEMENT)
             strip(marking[tile], piece, half, half - 0.3, KERB, TownSurface.PAVEMENT)
@@ -75,7 +75,7 @@ def build(network: RoadNetwork) -> dict[str, Tiles]:  # noqa: C901
         lanes = [network.lanes[name] for name in names]
         for lane in lanes:
             half = lane.width / 2
-            for piece in _pieces(lane.shape, 20.0):
+            for piece in _split(lane.shape, 20.0):
                 strip(road[tile_of(piece[0])], piece, half, -half, ASPHALT, TownSurface.ROAD)
             end = line_length(lane.shape)
             stop = cut_line(lane.shape, end - 0.6, end)

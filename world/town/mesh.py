@@ -1,7 +1,7 @@
-"""Flat-shaded meshes: polygons collected as numpy rows, shaded once by their face's normal, handed to Panda3D.
+"""Flat-shaded meshes: polygons collected as numpy rows, shaded once by their normal, handed to Panda3D.
 
-The alpha of every vertex colour carries the surface's class (see `TownSurface`), so that one render gives picture and
-masks at once: the software renderer writes it to the frame buffer untouched.
+The alpha of every vertex colour is its surface class (`TownSurface`), so one render gives picture and masks: the
+software renderer writes alpha to the frame buffer unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 
 class TownSurface(IntEnum):
-    """What a pixel shows; the alpha channel's value. SKY is where nothing was drawn."""
+    """What a pixel shows: the value of the alpha channel. SKY where nothing was drawn."""
 
     SKY = 0
     GRASS = 1
@@ -66,7 +66,7 @@ class MeshBuilder:
         return len(self._counts)
 
     def polygon(self, points: Sequence[Sequence[float]], colour: Colour, surface: int, shade: bool = True) -> None:
-        """A convex polygon, counter-clockwise seen from its front. Points are [N, 3]."""
+        """Adds a convex polygon [N, 3], counter-clockwise seen from its front."""
         p = np.asarray(points, dtype=np.float64)
         light = 1.0
         if shade:
@@ -81,7 +81,7 @@ class MeshBuilder:
         self._counts.append(len(p))
 
     def flat(self, shape: np.ndarray, colour: Colour, surface: int) -> None:
-        """A ground polygon at z = 0 that may be concave. `shape` is [N, 2], either winding."""
+        """Adds a ground polygon [N, 2] at z = 0; it may be concave, of either winding."""
         tri = Triangulator()
         for x, y in shape:
             tri.addPolygonVertex(tri.addVertex(LPoint2d(float(x), float(y))))
@@ -103,7 +103,7 @@ class MeshBuilder:
         bottom: bool = False,
         top: Colour | None = None,
     ) -> None:
-        """An upright box; `inset` (front x, back x, left y, right y) narrows its top, for roofs and windscreens."""
+        """Adds an upright box; `inset` (front x, back x, left y, right y) narrows its top, for roofs and windscreens."""
         x0, y0, z0 = low
         x1, y1, z1 = high
         f, b, le, r = inset
@@ -116,8 +116,8 @@ class MeshBuilder:
         if bottom:
             self.polygon(lo[::-1], colour, surface)
 
-    def placed(self, other: MeshBuilder, x: float, y: float, heading: float, z: float = 0.0) -> None:
-        """Add another mesh, turned by `heading` (shading stays as it was baked) and moved."""
+    def add(self, other: MeshBuilder, x: float, y: float, heading: float, z: float = 0.0) -> None:
+        """Adds another mesh, rotated by `heading` (its baked shading stays) and moved."""
         c, s = math.cos(heading), math.sin(heading)
         turn = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
         self._points.extend(p @ turn + (x, y, z) for p in other._points)
@@ -125,7 +125,7 @@ class MeshBuilder:
         self._counts.extend(other._counts)
 
     def node(self, name: str) -> GeomNode:
-        """The Panda3D node of everything collected."""
+        """The Panda3D node of all polygons."""
         counts = np.asarray(self._counts)
         points = np.concatenate(self._points) if len(counts) else np.zeros((0, 3))
         rows = np.zeros(len(points), dtype=[("p", "<f4", 3), ("c", "u1", 4)])
@@ -159,7 +159,7 @@ def _fans(counts: Iterable[int]) -> Iterable[int]:
 
 
 def offset_line(shape: np.ndarray, distance: float) -> np.ndarray:
-    """A polyline [N, 2] moved `distance` m to the left of its direction (mitred)."""
+    """A polyline [N, 2] offset `distance` m to its left (mitred)."""
     step = np.diff(shape, axis=0)
     length = np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
     normal = np.stack([-step[:, 1], step[:, 0]], axis=1) / length
@@ -185,7 +185,7 @@ def line_length(shape: np.ndarray) -> float:
 
 
 def strip(mesh: MeshBuilder, shape: np.ndarray, left: float, right: float, colour: Colour, surface: int) -> None:
-    """A ground ribbon along a polyline between two offsets (m, left positive, left > right)."""
+    """Adds a ground ribbon along a polyline between two offsets (m, left positive, left > right)."""
     a, b = offset_line(shape, left), offset_line(shape, right)
     for i in range(len(shape) - 1):
         quad = [(*b[i], 0.0), (*b[i + 1], 0.0), (*a[i + 1], 0.0), (*a[i], 0.0)]

@@ -1,4 +1,7 @@
-"""Low-poly models: vehicles by kind, people in two poses, signal heads. x forward, y left; vehicles' origin is their front bumper."""
+"""Low-poly models of vehicles, people in two poses, and signal heads.
+
+x forward, y left; a vehicle's origin is its front bumper.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ PAINTS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class VehicleKind:
-    """Sizes in m; `share` of the traffic; `accel`, `decel` in m/s2 and `gui` class for SUMO."""
+    """Sizes in m; share: of the traffic; vclass: SUMO's vehicle class."""
 
     name: str
     length: float
@@ -30,7 +33,7 @@ KINDS: dict[str, VehicleKind] = {
     "van": VehicleKind("van", 5.4, 2.0, 2.3, 0.14, "delivery"),
     "lorry": VehicleKind("lorry", 8.4, 2.4, 3.3, 0.07, "truck"),
     "bus": VehicleKind("bus", 11.0, 2.5, 3.1, 0.07, "bus"),
-    # of events alone (world/town/props.py): never in the traffic
+    # for events alone (world/town/props.py), never in the traffic
     "bicycle": VehicleKind("bicycle", 1.8, 0.6, 1.7, 0.0, "bicycle"),
     "cone": VehicleKind("cone", 0.5, 0.5, 1.0, 0.0, "ignoring"),
     "board": VehicleKind("board", 0.4, 2.4, 1.4, 0.0, "ignoring"),
@@ -106,7 +109,7 @@ def rear_lights(kind: str, braking: bool) -> MeshBuilder:
 
 
 def person(coat: Colour, legs: Colour, surface: int, pose: int, scale: float = 1.0) -> MeshBuilder:
-    """Someone walking along +x; `pose` 0 or 1 swings the legs."""
+    """A person walking along +x; `pose` 0 or 1 swings the legs."""
     mesh, s = MeshBuilder(), scale
     swing = 0.2 if pose == 0 else -0.2
     for side, shift in ((-1, swing), (1, -swing)):
@@ -121,7 +124,7 @@ LENS: dict[str, Colour] = {"r": (255, 48, 36), "y": (255, 190, 40), "g": (60, 24
 
 
 def signal_post(arm: float) -> MeshBuilder:
-    """A signal's post with its head's back board, facing traffic that comes along +x (looking at -x). `arm`: m to the left."""
+    """A signal's post with the back board of its head, facing traffic along +x. arm: m to the left."""
     mesh = MeshBuilder()
     mesh.box((-0.1, -0.1, 0), (0.1, 0.1, 4.6), (70, 72, 76), TownSurface.WALL)
     if arm > 0.5:
@@ -131,7 +134,7 @@ def signal_post(arm: float) -> MeshBuilder:
 
 
 def signal_lens(state: str, arm: float) -> MeshBuilder:
-    """The three lenses with one of them lit (r, y, g) or none."""
+    """The three lenses with one of them lit (r, y, g), or none."""
     mesh, x = MeshBuilder(), -0.33
     for k, name in enumerate("gyr"):
         z, lit = 2.72 + 0.86 * k, name == state

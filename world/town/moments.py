@@ -1,7 +1,7 @@
-"""Which moments of which drives the judge's films show, and what is true of them.
+"""Selects the moments of drives that the judge's films show, and labels them.
 
-A film's moment is decided by (seed, split, its number, how many a drive gives) alone. Events, sides, commands, weathers and hours come in equal shares, and of a
-drive that moment is kept at which what was wished for is to be seen.
+(seed, split, number, films per drive) determine a film. Events, sides, commands, weathers and hours come in equal
+shares; of a drive, the moment is drawn by how well the event or command is visible.
 """
 
 from __future__ import annotations
@@ -28,28 +28,32 @@ from world.scene.state import Place, SceneState
 from world.town.teacher import SPLITS, some_event
 from world.weather import goal
 
-VERSION = 1  # of what a number gives
+VERSION = 1  # raise it when a number gives another film
 WINDOW = max(AGES) + 1
-VISIBLE = 40  # pixels of DRAWN of an event's actor from which on it can be seen
-UNKNOWN = -100  # a class of which nothing can be said (cross_entropy leaves it out)
-TOGETHER = 24  # films in a row that are of one town, whose tiles are then kept
+VISIBLE = 40  # pixels at RENDER_SIZE from which an event's actor counts as visible
+UNKNOWN = -100  # an unknown class (cross_entropy's ignore_index)
+TOGETHER = 24  # consecutive films of one town, whose tiles are then reused
 LEAST, MOST = 20, 170  # steps of a drive before its film's end
 EVENTFUL = 0.6  # share of films with an event
-CHANGING = 0.25  # share of films soon after a change of weather or hour
+CHANGING = 0.25  # share of drives with a change of weather or hour
 CRUISE = 9.0  # m/s
 STANDS = 0.5  # m/s
-TURNED = 0.08  # rad in a film that are a turn
+TURN_ANGLE = 0.08  # rad within a film that count as a turn
 LASTS = 6.0  # s
-BEGUN, CAST_AT = 2, 0  # EVENT.stage; of EVENT.memory the age at which the actor came (world/dynamics/roles/stage.py)
-DRIFT, UNSURE = 0.5, 0.2  # m aside in a film that are a change of lanes; from which on it may be one
+STAGE_ACTIVE, CAST_AT = (
+    2,
+    0,
+)  # EVENT.stage; of EVENT.memory the age at which the actor came (world/dynamics/roles/stage.py)
+DRIFT, UNSURE = 0.5, 0.2  # m sideways within a film that count as a lane change; from which it may be one
 
 
 @dataclass(frozen=True, slots=True)
 class FilmLabels:
-    """What is true of a film's last picture; UNKNOWN where a class cannot be told.
+    """Labels of a film's last picture; UNKNOWN where a class cannot be determined.
 
-    weather, time, event, side: values of the enums (side: where a sided event comes from); manoeuvre: an index into MANOEUVRES;
-    speed in m/s and yaw_rate in rad/s, left positive: means since the picture before, NaN for a film of one picture.
+    weather, time, event, side: values of the enums (side: where a sided event comes from); manoeuvre: index into
+    MANOEUVRES; speed in m/s and yaw_rate in rad/s, left positive: means since the previous picture, NaN for a film of
+    one picture.
     """
 
     weather: int
@@ -62,7 +66,7 @@ class FilmLabels:
 
 
 def scenes(seed: int, split: str, number: int, moments: int = 1) -> list[list[SceneState]]:
-    """Of one drive the WINDOW states of each of its films, one a step, oldest first; moments: films that a drive gives."""
+    """The WINDOW states of each film of one drive, one per step, oldest first. moments: films per drive."""
     random = np.random.default_rng([VERSION, seed, SPLITS.index(split), number])
     names = towns()[split]
     place = load_place(names[number // TOGETHER % len(names)])
@@ -75,17 +79,17 @@ def scenes(seed: int, split: str, number: int, moments: int = 1) -> list[list[Sc
     if random.random() < CHANGING:
         changes, after = int(random.integers(0, MOST - 20)), _conditions(random)
     target = 0.0 if command == Command.STOP else float(random.uniform(5, 14))
-    until = int(random.integers(MOST // 2, MOST))  # from which on the car just follows the road, or goes
+    until = int(random.integers(MOST // 2, MOST))  # from then on the car follows the road, or goes
     states, worth = [state], [0.0]
     for now in range(1, MOST + 1):
         if now == changes:
             control = control.with_(weather=after.weather, time=after.time)
-        told = control.with_(**event) if event and now >= begins else control
-        wanted = command if now < until else Command.FOLLOW
-        action = drive(state, wanted, CRUISE if now >= until and not target else target)
-        state = step(state, [told.with_(steer=action[0], accel=action[1], command=wanted)])
+        frame_control = control.with_(**event) if event and now >= begins else control
+        frame_command = command if now < until else Command.FOLLOW
+        action = drive(state, frame_command, CRUISE if now >= until and not target else target)
+        state = step(state, [frame_control.with_(steer=action[0], accel=action[1], command=frame_command)])
         states.append(state)
-        recent = changes <= now < changes + 18  # the sky is still on its way
+        recent = changes <= now < changes + 18  # the sky is still changing
         worth.append(0.0 if now < LEAST or recent else _worth(states[-WINDOW:], bool(event), command))
     chances = np.array(worth)
     if not chances.any():
@@ -96,19 +100,19 @@ def scenes(seed: int, split: str, number: int, moments: int = 1) -> list[list[Sc
 
 
 def _worth(states: Sequence[SceneState], eventful: bool, command: int) -> float:
-    """How gladly the film ends here: where the event is in sight, or else where what was commanded is done."""
+    """Weight of a film that ends here: high where the event is visible, or else where the command is being carried out."""
     now = states[-1]
     if eventful:
-        there = happening(now) and visible(now.ego[0], now.agents[0], now.event[0])
+        there = event_is_on(now) and visible(now.ego[0], now.agents[0], now.event[0])
         return float(there) * (1.0 if now.ego["speed"][0] > STANDS else 0.2)
-    seen = manoeuvre(states)
-    return 0.0 if seen == UNKNOWN else 1.0 if MANOEUVRES[seen] == command else 0.01
+    index = manoeuvre(states)
+    return 0.0 if index == UNKNOWN else 1.0 if MANOEUVRES[index] == command else 0.01
 
 
 def begin(
     place: Place, control: Control, command: int, random: np.random.Generator, speed: float | None = None
 ) -> SceneState:
-    """A drive that begins where the command can be followed, if there is such a lane. speed in m/s; None: some."""
+    """A drive that begins on a lane where the command can be followed, if there is one. speed in m/s; None draws one."""
     lanes, seed = place.map.lanes, int(random.integers(2**31))
     streets = (lanes["street"] >= 0) & (lanes["outs"] > 0) & (lanes["length"] >= 45)
     good, s = streets, None
@@ -137,7 +141,10 @@ def _event(random: np.random.Generator) -> dict[str, int]:
 
 
 def truth_of(states: Sequence[SceneState], pixels: int) -> FilmLabels:
-    """What is true at the end of some states in a row, one a step (WINDOW of them tell motion); pixels of DRAWN show the event's actor."""
+    """Labels at the end of consecutive states, one per step; motion needs WINDOW of them.
+
+    pixels: count at RENDER_SIZE that shows the event's actor.
+    """
     now = states[-1]
     weather, time = conditions(now.amounts[0])
     if not np.allclose(now.amounts[0], list(goal(weather, time).values()), atol=1e-6):
@@ -145,7 +152,7 @@ def truth_of(states: Sequence[SceneState], pixels: int) -> FilmLabels:
     event, side = UNKNOWN, UNKNOWN
     if not pixels:
         event, side = int(Event.NONE), int(Side.NONE)
-    elif pixels >= VISIBLE and happening(now):
+    elif pixels >= VISIBLE and event_is_on(now):
         event, side = int(now.event["event"][0]), int(now.event["side"][0])
     if len(states) < WINDOW:
         return FilmLabels(weather, time, event, side, UNKNOWN, math.nan, math.nan)
@@ -155,25 +162,25 @@ def truth_of(states: Sequence[SceneState], pixels: int) -> FilmLabels:
     return FilmLabels(weather, time, event, side, manoeuvre(states), speed, rate)
 
 
-def happening(state: SceneState) -> bool:
-    """Whether the event has begun, is not over, and its actor came at most LASTS ago: later it is one road user like others."""
+def event_is_on(state: SceneState) -> bool:
+    """Whether the event is active and its actor came at most LASTS ago; later it is one road user among others."""
     event = state.event[0]
-    return bool(event["stage"] == BEGUN and event["age"] - event["memory"][CAST_AT] <= LASTS)
+    return bool(event["stage"] == STAGE_ACTIVE and event["age"] - event["memory"][CAST_AT] <= LASTS)
 
 
 def manoeuvre(states: Sequence[SceneState]) -> int:
-    """What the car is seen to do in WINDOW states, an index into MANOEUVRES, by where it was and never by what it was told."""
+    """The car's manoeuvre in WINDOW states, an index into MANOEUVRES, from its motion and not from its command."""
     place, now = states[-1].places[0].map, states[-1].ego[0]
     egos = [state.ego[0] for state in states]
     if now["lane"] < 0 or any(ego["lane"] < 0 for ego in egos):
         return UNKNOWN
     if now["speed"] < STANDS:
         return MANOEUVRES.index(Command.STOP)
-    turned = wrap(float(now["heading"] - egos[0]["heading"]))
+    turn_angle = wrap(float(now["heading"] - egos[0]["heading"]))
     lane = place.lanes[now["lane"]]
     if lane["junction"] >= 0:
         turn = {LEFT: Command.LEFT, RIGHT: Command.RIGHT, STRAIGHT: Command.STRAIGHT}.get(int(lane["turn"]))
-        if turn is None or (turn != Command.STRAIGHT and abs(turned) < TURNED):
+        if turn is None or (turn != Command.STRAIGHT and abs(turn_angle) < TURN_ANGLE):
             return UNKNOWN
         return MANOEUVRES.index(turn)
     if any(place.lanes[ego["lane"]]["junction"] >= 0 for ego in egos):

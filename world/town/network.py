@@ -1,6 +1,6 @@
-"""Road networks: made once by SUMO's netgenerate, cached per user, read into plain lanes and polygons.
+"""Road networks: generated once by SUMO's netgenerate, cached per user, parsed into lanes and polygons.
 
-A town's id alone decides its network, and the splits never share an id. Lengths in m, x east, y north.
+A town's id determines its network, and splits never share an id. Lengths in m, x east, y north.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from world.errors import SimulatorError
 
-VERSION = 3  # part of the cache key: raise it when a character or an option below changes
+VERSION = 3  # part of the cache key; raise it when a character or an option below changes
 SPLITS: dict[str, tuple[int, ...]] = {
     "train": tuple(range(18)),
     "validation": (18, 19, 24),
@@ -27,7 +27,7 @@ SPLITS: dict[str, tuple[int, ...]] = {
 LANE_WIDTH = 3.4
 SIDEWALK_WIDTH = 3.0
 
-# Options that netgenerate and netconvert share: pavements, crossings, and lights that nobody waits long at.
+# Options that netgenerate and netconvert share: pavements, crossings, and lights with short waits.
 STREETS = (
     *("--default.lanewidth", str(LANE_WIDTH), "--default.sidewalk-width", str(SIDEWALK_WIDTH)),
     *("--sidewalks.guess", "--sidewalks.guess.max-speed", "20", "--crossings.guess", "--walkingareas"),
@@ -41,7 +41,7 @@ STREETS = (
 
 @dataclass(frozen=True, slots=True)
 class TownCharacter:
-    """What a generated town is like. `lanes` a direction; `mixed`: each street draws one up to `lanes`; `block` in m."""
+    """Parameters of a generated town. lanes: per direction; mixed: each street draws 1 to `lanes`; block: in m."""
 
     plan: str  # grid, random or spider
     lanes: int
@@ -82,7 +82,7 @@ TOWNS: tuple[TownCharacter, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A driving lane, or a piece of one inside a junction. `shape` is float64 [N, 2] in driving direction."""
+    """A driving lane, or a part of one inside a junction. shape: float64 [N, 2] in driving direction."""
 
     id: str
     edge: str
@@ -96,7 +96,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A way over a junction: from `lane` through the internal lanes `via` to lane `to`. Direction: s, l, r or t."""
+    """A connection over a junction, from `lane` through the internal lanes `via` to lane `to`.
+
+    direction: s, l, r or t.
+    """
 
     lane: str
     via: tuple[str, ...]
@@ -108,7 +111,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class RoadNetwork:
-    """Everything of a town's network that the driver, the camera and the labels need."""
+    """A town's network as the driver, the camera and the labels need it."""
 
     path: Path
     lanes: dict[str, Lane]
@@ -121,18 +124,18 @@ class RoadNetwork:
     crossings: tuple[tuple[np.ndarray, float], ...]  # centre line, width
     bounds: tuple[float, float, float, float]
     walk_edges: dict[str, tuple[str, ...]] = field(default_factory=dict)  # node -> edges with a sidewalk at it
-    dead_ends: frozenset[str] = frozenset()  # lanes from which one can only turn round, soon or late
+    dead_ends: frozenset[str] = frozenset()  # lanes from which every route ends in turning round
     look: str = "mixed"  # how its streets are lined (world.town.scene.LOOKS)
 
 
 def cache_dir() -> Path:
-    """Where networks are kept: $XDG_CACHE_HOME/lucidrive or ~/.cache/lucidrive."""
+    """The cache for networks: $XDG_CACHE_HOME/lucidrive/towns or ~/.cache/lucidrive/towns."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "lucidrive" / "towns"
 
 
 def _options(town: int) -> list[str]:
-    """netgenerate's options for a town of its character; what that leaves open is drawn from the town's id."""
+    """netgenerate's options for a town; what its character leaves open is drawn from the town's id."""
     rng, kind = random.Random(f"town-{VERSION}-{town}"), TOWNS[town]
     if kind.plan == "grid":
         plan = ["--grid", "--grid.x-number", "5", "--grid.y-number", "5"]
@@ -160,15 +163,18 @@ def _options(town: int) -> list[str]:
 
 
 def ensure(town: int) -> Path:
-    """The network file of a town, made on first use. Raises SimulatorError when netgenerate is missing or refuses."""
+    """The network file of a town, generated on first use. SimulatorError where netgenerate is missing or fails."""
     target = cache_dir() / f"town-{VERSION}-{town}.net.xml"
     if not target.exists():
         run_sumo("netgenerate", _options(town), target, f"netgenerate could not build town {town}")
     return target
 
 
-def run_sumo(program: str, options: Sequence[str], target: Path, failed: str) -> None:
-    """Have one of SUMO's programs write `target`, whole or not at all. SimulatorError: it is missing, or `failed`."""
+def run_sumo(program: str, options: Sequence[str], target: Path, failure: str) -> None:
+    """Runs one of SUMO's programs, which writes `target` whole or not at all.
+
+    SimulatorError where it is missing, the file cannot be written, or it fails, whose sentence begins with `failure`.
+    """
     try:
         import sumo  # the package eclipse-sumo carries the binaries
     except ImportError as error:
@@ -179,12 +185,14 @@ def run_sumo(program: str, options: Sequence[str], target: Path, failed: str) ->
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            made = Path(scratch) / "made.net.xml"
-            done = subprocess.run([str(binary), *options, "-o", str(made)], capture_output=True, text=True, check=False)
-            if done.returncode != 0 or not made.exists():
-                said = " ".join(line for line in done.stderr.splitlines() if line.startswith("Error"))
-                raise SimulatorError(f"{failed}: {said[-300:] or 'it wrote nothing'}")
-            made.replace(target)
+            network = Path(scratch) / "made.net.xml"
+            result = subprocess.run(
+                [str(binary), *options, "-o", str(network)], capture_output=True, text=True, check=False
+            )
+            if result.returncode != 0 or not network.exists():
+                errors = " ".join(line for line in result.stderr.splitlines() if line.startswith("Error"))
+                raise SimulatorError(f"{failure}: {errors[-300:] or 'it wrote nothing'}")
+            network.replace(target)
     except OSError as error:
         raise SimulatorError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
 
@@ -199,7 +207,7 @@ def _drivable(lane: ET.Element) -> bool:
 
 
 def read(path: Path, look: str = "mixed") -> RoadNetwork:  # noqa: C901
-    """Parse a SUMO network file."""
+    """Parses a SUMO network file. Raises ValueError, KeyError or ET.ParseError where it is none."""
     root = ET.parse(path).getroot()
     lanes: dict[str, Lane] = {}
     edge_lanes: dict[str, tuple[str, ...]] = {}
@@ -285,8 +293,8 @@ def _dead_ends(edge_lanes: dict[str, tuple[str, ...]], turns: dict[str, list[Tur
         for name in names
     }
     dead: set[str] = set()
-    while found := {name for name, goals in onward.items() if name not in dead and goals <= dead}:
-        dead |= found
+    while more := {name for name, goals in onward.items() if name not in dead and goals <= dead}:
+        dead |= more
     return frozenset(dead)
 
 
@@ -296,7 +304,10 @@ def name_of(town: str | Path) -> str:
 
 
 def load(town: int | str | Path) -> RoadNetwork:
-    """The network of a town by number (see SPLITS), or of a file. SimulatorError where it cannot be driven in."""
+    """The network of a town by number (see SPLITS), or of a file.
+
+    SimulatorError where there is none or it cannot be driven in.
+    """
     if isinstance(town, int):
         return read(ensure(town), TOWNS[town].look)
     path = Path(town)

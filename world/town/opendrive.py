@@ -1,4 +1,4 @@
-"""A town from an OpenDRIVE road network, by SUMO's netconvert: what the file does not say (crossings, mostly) is guessed."""
+"""A town from an OpenDRIVE road network, by SUMO's netconvert; what the file lacks (mostly crossings) is guessed."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ OPTIONS = (
 
 
 def from_opendrive(source: Path, out: Path) -> RoadNetwork:
-    """Make a network file of a road network, in its own coordinates; returns what it holds.
+    """Writes a network file of a road network, in its own coordinates; returns the network.
 
-    Raises SimulatorError for a file that is no OpenDRIVE, for streets that cannot be driven in, where SUMO is missing, or where the file cannot be written.
+    SimulatorError where the file is no OpenDRIVE, its streets cannot be driven in, SUMO is missing, or `out` cannot be
+    written.
     """
     _check(source)
     with tempfile.TemporaryDirectory(prefix="lucidrive-map-") as folder:
-        made = Path(folder) / "made.net.xml"
+        network_file = Path(folder) / "made.net.xml"
         options = ("--opendrive-files", str(source), *OPTIONS, *STREETS)
-        run_sumo("netconvert", options, made, f"netconvert refused {source}")
+        run_sumo("netconvert", options, network_file, f"netconvert refused {source}")
         try:
-            reach_junctions(made)
-            network = load(made)
-            build(without_traps(graph_of(made)))
+            reach_junctions(network_file)
+            network = load(network_file)
+            build(without_traps(graph_of(network_file)))
         except (DataError, SimulatorError) as error:
             raise SimulatorError(
                 f"{source} has no streets for cars that lead on; give a road network with driving lanes that meet in junctions."
@@ -43,7 +44,7 @@ def from_opendrive(source: Path, out: Path) -> RoadNetwork:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             aside = out.with_name(f".{out.name}.tmp")
-            aside.write_bytes(made.read_bytes())
+            aside.write_bytes(network_file.read_bytes())
             aside.replace(out)
         except OSError as error:
             raise SimulatorError(f"{out} cannot be written ({error.strerror}); choose another place.") from error
@@ -51,9 +52,10 @@ def from_opendrive(source: Path, out: Path) -> RoadNetwork:
 
 
 def reach_junctions(path: Path) -> None:
-    """Leads every street of a network file to its junctions.
+    """Extends every street of a network file to its junctions.
 
-    Roads of OpenDRIVE end at a junction's mouths, and netconvert puts the junction in their midst, which need not be on any of them.
+    OpenDRIVE roads end at a junction's mouths; netconvert places the junction in their centre, which need not lie on
+    any of them.
     """
     tree = ET.parse(path)
     streets = [
@@ -73,7 +75,7 @@ def reach_junctions(path: Path) -> None:
 
 
 def _check(source: Path) -> None:
-    """SimulatorError for a file that is no OpenDRIVE, or whose traffic keeps left."""
+    """SimulatorError where a file is no OpenDRIVE, or its traffic keeps left."""
     try:
         root = ET.parse(source).getroot()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A town from an OpenStreetMap file, by SUMO's netconvert: pavements, crossings and traffic lights are guessed."""
+"""A town from an OpenStreetMap file, by SUMO's netconvert; pavements, crossings and traffic lights are guessed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from world.errors import SimulatorError
 from world.town.network import STREETS, RoadNetwork, load, run_sumo
-from world.town.osm_map import BoundingBox, Traffic, prepared
+from world.town.osm_map import BoundingBox, Traffic, prepare
 
 log = logging.getLogger(__name__)
 
@@ -20,19 +20,18 @@ MIRRORED = "Traffic keeps left there, and ours keeps right: %s is mirrored, with
 
 
 def from_osm(osm: Path, out: Path, box: BoundingBox | None = None, traffic: Traffic = "auto") -> RoadNetwork:
-    """Make a network file of a map, or of a box of it; returns what it holds. traffic: which side it keeps to there.
+    """Writes a network file of a map, or of a box of it; returns the network. traffic: the side it keeps to there.
 
-    Raises SimulatorError for a file that is no map, a map without streets to drive in or with too many, or a place that cannot
-    be written.
+    SimulatorError where the file is no map, has no streets to drive in or too many, or `out` cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="lucidrive-map-") as folder:
         streets = Path(folder) / "map.osm"
-        if prepared(osm, streets, box, traffic):
+        if prepare(osm, streets, box, traffic):
             log.warning(MIRRORED, osm)
-        return _converted(osm, streets, out)
+        return _convert(osm, streets, out)
 
 
-def _converted(osm: Path, streets: Path, out: Path) -> RoadNetwork:
+def _convert(osm: Path, streets: Path, out: Path) -> RoadNetwork:
     aside = out.with_name(f".{out.name}.tmp")
     try:
         run_sumo("netconvert", ("--osm-files", str(streets), *OPTIONS, *STREETS), aside, f"netconvert refused {osm}")

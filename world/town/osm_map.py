@@ -1,7 +1,7 @@
-"""A map's streets, made ready for netconvert: of any kind of file, cut to a box, and with traffic on the right.
+"""Prepares a map's streets for netconvert: from any kind of file, cut to a box, with right-hand traffic.
 
-Our traffic keeps right. Where it keeps left, the map is mirrored, so that one-way streets, roundabouts and turn lanes stay as
-they are meant: a dream of London shows London's streets, left and right changed over.
+Our traffic keeps right. A map with left-hand traffic is mirrored, so that one-way streets, roundabouts and turn lanes
+keep their meaning: a dream of London shows London's streets with left and right swapped.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from world.town.osm_parts import Nodes, Relation, Tags, Way, parts
 
 Traffic = Literal["auto", "left", "right"]
 MOST_STREETS = 10_000  # ways; some 20 km2 of a dense city
-OFFERED = 3.0  # km: the side of the box that is offered for a larger map
-KM = 111.32  # of a degree of latitude
-SPARE_ID = 9 * 10**14  # ids from here on are for pieces of ways
+SUGGESTED = 3.0  # km, side of the box suggested for a larger map
+KM = 111.32  # per degree of latitude
+SPARE_ID = 9 * 10**14  # first id for parts of ways
 NO_STREETS = frozenset(
     [
         "footway",
@@ -56,7 +56,7 @@ NAMES = ("name", "alt_name", "old_name", "addr", "ref", "note", "destination", "
 
 @dataclass(frozen=True, slots=True)
 class BoundingBox:
-    """Degrees."""
+    """A box in degrees."""
 
     west: float
     south: float
@@ -65,7 +65,7 @@ class BoundingBox:
 
     @classmethod
     def of(cls, text: str) -> BoundingBox:
-        """WEST,SOUTH,EAST,NORTH. SimulatorError for anything else."""
+        """Parses WEST,SOUTH,EAST,NORTH. SimulatorError for anything else."""
         try:
             box = cls(*map(float, text.split(",")))
         except (TypeError, ValueError):
@@ -77,30 +77,33 @@ class BoundingBox:
         return box
 
     def inside(self, nodes: Nodes) -> np.ndarray:
-        """bool [N]."""
+        """Mask of the nodes inside, bool [N]."""
         wide = (self.west <= nodes.lon) & (nodes.lon <= self.east)
         return wide & (self.south <= nodes.lat) & (nodes.lat <= self.north)
 
 
 @dataclass(frozen=True, slots=True)
 class Streets:
-    """A map's ways for cars, the nodes that they need, and the turns that are forbidden."""
+    """A map's ways for cars, their nodes, and the turn restrictions."""
 
     nodes: Nodes
     ways: tuple[Way, ...]
     relations: tuple[Relation, ...]
 
 
-def prepared(osm: Path, out: Path, box: BoundingBox | None = None, traffic: Traffic = "auto") -> bool:
-    """Writes the streets of a file as plain .osm; whether they are mirrored. SimulatorError as of `streets_of`."""
+def prepare(osm: Path, out: Path, box: BoundingBox | None = None, traffic: Traffic = "auto") -> bool:
+    """Writes the streets of a file as plain .osm; returns whether they are mirrored. SimulatorError as `streets_of`."""
     streets = streets_of(osm, box)
     mirror = traffic == "left" or (traffic == "auto" and keeps_left(streets))
-    write(mirrored(streets) if mirror else streets, out)
+    write(mirror_streets(streets) if mirror else streets, out)
     return mirror
 
 
 def streets_of(osm: Path, box: BoundingBox | None = None) -> Streets:
-    """SimulatorError for a file that is no map, holds no streets (there), or more than a dream's map may have."""
+    """The streets of a file, inside a box if given.
+
+    SimulatorError where it is no map, holds no streets there, or too many.
+    """
     inside = _ids(nodes.ids[box.inside(nodes)] for nodes in _nodes(osm)) if box else None
     ways: list[Way] = []
     relations: list[Relation] = []
@@ -109,9 +112,9 @@ def streets_of(osm: Path, box: BoundingBox | None = None) -> Streets:
         if isinstance(part, Way):
             total += 1
             if part.tags.get("highway", "footway") not in NO_STREETS and part.tags.get("area") != "yes":
-                pieces = list(_pieces(part, inside, SPARE_ID + len(ways)))
-                count += len(pieces)
-                ways += pieces if count <= MOST_STREETS else []
+                cut = list(_split(part, inside, SPARE_ID + len(ways)))
+                count += len(cut)
+                ways += cut if count <= MOST_STREETS else []
         elif isinstance(part, Relation) and part.tags.get("type") == "restriction" and count <= MOST_STREETS:
             relations.append(part)
     if not total:
@@ -120,16 +123,16 @@ def streets_of(osm: Path, box: BoundingBox | None = None) -> Streets:
         raise SimulatorError(f"{osm} holds no streets in that box; its corners are WEST,SOUTH,EAST,NORTH in degrees.")
     if count > MOST_STREETS:
         raise SimulatorError(_too_large(osm, count, box))
-    known = {way.id for way in ways}
-    relations = [one for one in relations if all(ref in known for kind, ref, _ in one.members if kind == "way")]
-    return Streets(_needed(osm, ways), tuple(ways), tuple(relations))
+    way_ids = {way.id for way in ways}
+    relations = [one for one in relations if all(ref in way_ids for kind, ref, _ in one.members if kind == "way")]
+    return Streets(_nodes_of(osm, ways), tuple(ways), tuple(relations))
 
 
 def keeps_left(streets: Streets) -> bool:
-    """Whether traffic keeps left there: as its streets are tagged, as its roundabouts turn, else by where it is."""
-    tagged = Counter(side for way in streets.ways if (side := way.tags.get("driving_side")) in SIDES)
-    if tagged:
-        return tagged["left"] > tagged["right"]
+    """Whether traffic keeps left: by its streets' tags, else by its roundabouts, else by its location."""
+    tag_counts = Counter(side for way in streets.ways if (side := way.tags.get("driving_side")) in SIDES)
+    if tag_counts:
+        return tag_counts["left"] > tag_counts["right"]
     nodes = streets.nodes
     if not len(nodes.ids):
         return False
@@ -145,34 +148,34 @@ def keeps_left(streets: Streets) -> bool:
     return any(box.west <= lon <= box.east and box.south <= lat <= box.north for box in _left_hand())
 
 
-def mirrored(streets: Streets) -> Streets:
-    """East and west, left and right changed over."""
+def mirror_streets(streets: Streets) -> Streets:
+    """The streets with east and west, left and right swapped."""
     nodes = streets.nodes
     middle = float(nodes.lon.min() + nodes.lon.max()) if len(nodes.ids) else 0.0
-    tags = {place: swapped(own) for place, own in nodes.tags.items()}
+    tags = {place: swap_sides(own) for place, own in nodes.tags.items()}
     return Streets(
         replace(nodes, lon=middle - nodes.lon, tags=tags),
-        tuple(replace(way, tags=swapped(way.tags)) for way in streets.ways),
-        tuple(replace(one, tags=swapped(one.tags)) for one in streets.relations),
+        tuple(replace(way, tags=swap_sides(way.tags)) for way in streets.ways),
+        tuple(replace(one, tags=swap_sides(one.tags)) for one in streets.relations),
     )
 
 
-def swapped(tags: Mapping[str, str]) -> Tags:
-    """Tags of what is mirrored: `sidewalk:left`, `no_right_turn`, `turn:lanes` from the other side."""
-    found: Tags = {}
+def swap_sides(tags: Mapping[str, str]) -> Tags:
+    """Tags with left and right swapped: `sidewalk:left`, `no_right_turn`, `turn:lanes`."""
+    out: Tags = {}
     for key, value in tags.items():
         words = key.split(":")
         if words[0] in NAMES:
-            found[key] = value
+            out[key] = value
             continue
         if "lanes" in words:
             value = "|".join(reversed(value.split("|")))
-        found[":".join(SIDES.get(word, word) for word in words)] = SIDE.sub(lambda side: SIDES[side[1]], value)
-    return found
+        out[":".join(SIDES.get(word, word) for word in words)] = SIDE.sub(lambda side: SIDES[side[1]], value)
+    return out
 
 
 def write(streets: Streets, out: Path) -> None:
-    """As .osm. SimulatorError where the place cannot be written."""
+    """Writes the streets as .osm. SimulatorError where the file cannot be written."""
     try:
         with out.open("w", encoding="utf-8") as file:
             file.write('<?xml version="1.0" encoding="UTF-8"?>\n<osm version="0.6">\n')
@@ -205,42 +208,42 @@ def _nodes(osm: Path) -> Iterator[Nodes]:
 
 
 def _ids(batches: Iterable[np.ndarray]) -> np.ndarray:
-    """Sorted int64."""
+    """Sorted unique ids, int64."""
     return np.unique(np.concatenate([np.zeros(0, np.int64), *batches]))
 
 
-def _pieces(way: Way, inside: np.ndarray | None, spare: int) -> Iterator[Way]:
+def _split(way: Way, inside: np.ndarray | None, spare: int) -> Iterator[Way]:
     """The parts of a way whose nodes are all inside."""
     if inside is None:
         yield way
         return
     within = np.isin(np.array(way.refs, np.int64), inside).tolist()
-    runs = [
+    parts = [
         tuple(ref for ref, _ in run)
         for there, run in groupby(zip(way.refs, within, strict=True), key=lambda pair: pair[1])
         if there
     ]
-    for number, refs in enumerate(run for run in runs if len(run) > 1):
+    for number, refs in enumerate(run for run in parts if len(run) > 1):
         yield Way(spare + number if number else way.id, refs, way.tags)
 
 
-def _needed(osm: Path, ways: Iterable[Way]) -> Nodes:
-    wanted = _ids(np.array(way.refs, np.int64) for way in ways)
+def _nodes_of(osm: Path, ways: Iterable[Way]) -> Nodes:
+    node_ids = _ids(np.array(way.refs, np.int64) for way in ways)
     ids, lat, lon = [np.zeros(0, np.int64)], [np.zeros(0)], [np.zeros(0)]
     tags: dict[int, Tags] = {}
     count = 0
     for nodes in _nodes(osm):
-        found = np.flatnonzero(np.isin(nodes.ids, wanted, assume_unique=False))
-        tags |= {count + k: nodes.tags[place] for k, place in enumerate(found.tolist()) if place in nodes.tags}
-        ids.append(nodes.ids[found])
-        lat.append(nodes.lat[found])
-        lon.append(nodes.lon[found])
-        count += len(found)
+        rows = np.flatnonzero(np.isin(nodes.ids, node_ids, assume_unique=False))
+        tags |= {count + k: nodes.tags[place] for k, place in enumerate(rows.tolist()) if place in nodes.tags}
+        ids.append(nodes.ids[rows])
+        lat.append(nodes.lat[rows])
+        lon.append(nodes.lon[rows])
+        count += len(rows)
     return Nodes(np.concatenate(ids), np.concatenate(lat), np.concatenate(lon), tags)
 
 
 def _too_large(osm: Path, count: int, box: BoundingBox | None) -> str:
-    """The map's size, and a box where most of it is."""
+    """The sentence with the map's size, and a box around most of it."""
     samples = []
     for nodes in _nodes(osm):
         there = slice(None) if box is None else box.inside(nodes)
@@ -249,16 +252,16 @@ def _too_large(osm: Path, count: int, box: BoundingBox | None) -> str:
     x, y = float(np.median(lon)), float(np.median(lat))
     narrow = math.cos(math.radians(y))
     wide, high = (float(lon.max() - lon.min()) * KM * narrow, float(lat.max() - lat.min()) * KM)
-    half_y, half_x = OFFERED / 2 / KM, OFFERED / 2 / KM / max(narrow, 0.01)
-    offered = f"{x - half_x:.3f},{y - half_y:.3f},{x + half_x:.3f},{y + half_y:.3f}"
+    half_y, half_x = SUGGESTED / 2 / KM, SUGGESTED / 2 / KM / max(narrow, 0.01)
+    suggestion = f"{x - half_x:.3f},{y - half_y:.3f},{x + half_x:.3f},{y + half_y:.3f}"
     return (
         f"{osm} covers {wide:,.1f} x {high:,.1f} km with {count:,} streets, and a dream's map has {MOST_STREETS:,} at most: "
-        f"cut it to a box, such as --box {offered} (for a scene: {osm}@{offered})."
+        f"cut it to a box, such as --box {suggestion} (for a scene: {osm}@{suggestion})."
     )
 
 
 def _turns(way: Way, places: Mapping[int, tuple[float, float]]) -> str:
-    """To which side of the road people keep who drive along it: round a roundabout to the left they keep right."""
+    """The side that traffic keeps to on a roundabout: right where it runs counter-clockwise. "" where unclear."""
     points = np.array([places[ref] for ref in way.refs if ref in places])
     if len(points) < 3:
         return ""

@@ -1,4 +1,4 @@
-"""What an OpenStreetMap file is made of, as XML (plain, gzip, bzip2) or PBF, read a batch at a time: files may be larger than memory."""
+"""Streams an OpenStreetMap file in batches, as XML (plain, gzip, bzip2) or PBF: files may be larger than memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Tags = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """ids int64 [N]; lat, lon float64 [N], degrees; tags: of those that have any, by their place in the batch."""
+    """A batch of nodes.
+
+    ids: int64 [N]; lat, lon: float64 [N] in degrees; tags: by index in the batch, where there are any.
+    """
 
     ids: np.ndarray
     lat: np.ndarray
@@ -31,7 +34,7 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """refs: ids of its nodes in order."""
+    """A way. refs: ids of its nodes in order."""
 
     id: int
     refs: tuple[int, ...]
@@ -40,7 +43,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """members: type (node, way, relation), id, role."""
+    """A relation. members: type (node, way, relation), id, role."""
 
     id: int
     members: tuple[tuple[str, int, str], ...]
@@ -51,7 +54,10 @@ Part = Nodes | Way | Relation
 
 
 def parts(path: Path) -> Iterator[Part]:
-    """Everything in a file, in its order; its first bytes say what it is. SimulatorError where it is none, or damaged."""
+    """Yields everything in a file, in order; its first bytes give its format.
+
+    SimulatorError where it is none, or damaged.
+    """
     if not path.is_file():
         raise SimulatorError(f"There is no file {path}; export a part of OpenStreetMap as .osm first.")
     try:
@@ -62,7 +68,7 @@ def parts(path: Path) -> Iterator[Part]:
 
             yield from pbf_parts(path)
         else:
-            with _unpacked(path, head) as file:
+            with _open(path, head) as file:
                 yield from _xml(path, file)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SimulatorError(f"{path} is cut off or damaged ({error}); get it once more.") from error
@@ -72,7 +78,7 @@ def parts(path: Path) -> Iterator[Part]:
         ) from error
 
 
-def _unpacked(path: Path, head: bytes) -> IO[bytes]:
+def _open(path: Path, head: bytes) -> IO[bytes]:
     if head.startswith(b"\x1f\x8b"):
         return cast(IO[bytes], gzip.open(path))
     if head.startswith(b"BZh"):

@@ -1,10 +1,10 @@
-"""The teacher of the painter: Mitsuba 3 traces the scene's own triangles, under the same sky, sun and lamps as plain shading.
+"""The path tracer: Mitsuba 3 traces the scene's own triangles under the sky, sun and lamps of plain shading.
 
-What it gives is linear radiance before air, in layers that add up, so that any mixture of them is a picture. The noise is
-unbiased, but for what CLAMP cuts off where lamps are on.
+It returns linear radiance before air, in layers that add up, so that any mixture of them is a picture. The noise is
+unbiased except for CLAMP where lamps are on.
 
-On a GPU it is Mitsuba's variant `cuda_ad_rgb`, which nobody has run yet: the code was tried with `scalar_rgb`, which is the CPU's,
-and with `llvm_ad_rgb`, which is vectorised as the GPU's is and gives the same picture but for its noise.
+On a GPU it uses Mitsuba's variant `cuda_ad_rgb`, which has not been run yet. Tested are `scalar_rgb`, the CPU's
+variant, and `llvm_ad_rgb`, which is vectorised like the GPU's and gives the same picture up to noise.
 """
 
 from __future__ import annotations
@@ -27,27 +27,24 @@ from world.town.emitters import environment, spots, sun
 from world.town.scattering import MaterialMesh, shapes
 
 VARIANTS = {"cpu": "scalar_rgb", "cuda": "cuda_ad_rgb", "llvm": "llvm_ad_rgb"}  # of Mitsuba; llvm is for tests
-LAYERS = ("sky", "lamps", "beams")  # sky, sun and all that glows; street lamps; headlights
-DEPTH, DEPTH_LIT = 4, 3  # of a path by day, and where lamps are on: one more adds 0.2%, and 0.8%, of brightness
-LIT_SHARE = 0.6  # of the samples, where lamps are on and a path takes four times as long
-CLAMP = 4.0  # of one of four parts of a picture, exposed: what a stray path may weigh at most
-OWN_SHARE, SPOT_SHARE = (
-    4,
-    16,
-)  # of the samples one for our own headlights, and for each other lamp or beam: one at least
+LAYERS = ("sky", "lamps", "beams")  # sky, sun and emissive surfaces; street lamps; headlights
+DEPTH, DEPTH_LIT = 4, 3  # bounces by day, and where lamps are on; one more adds 0.2% and 0.8% of brightness
+LIT_SHARE = 0.6  # of the samples where lamps are on: paths then take four times as long
+CLAMP = 4.0  # largest exposed value in each of a picture's four passes, against fireflies
+OWN_SHARE, SPOT_SHARE = 4, 16  # one of so many samples for our headlights, and for each other lamp or beam
 OWN = "beam0.sampling_weight"
-GLOW_SHARE = 0.15  # of the sky's looks at lights: a textured light costs much to look at
+GLOW_SHARE = 0.15  # of light samples: textured emitters are expensive to sample
 
 
 @dataclass(frozen=True, eq=False)
-class Traced:
-    """layers: radiance float32 [H, W, 3] by name, of LAYERS; one that is not there is dark."""
+class RadianceLayers:
+    """Radiance float32 [H, W, 3] by name of LAYERS; a missing layer is dark."""
 
     layers: dict[str, np.ndarray]
 
     @property
     def radiance(self) -> np.ndarray:
-        """All of it, float32 [H, W, 3]."""
+        """The sum of all layers, float32 [H, W, 3]."""
         return np.asarray(np.sum(list(self.layers.values()), axis=0, dtype=np.float32))
 
 
@@ -61,8 +58,11 @@ def trace(
     samples: int = 16,
     seed: int = 0,
     device: str = "cpu",
-) -> Traced:
-    """What the view sees of `parts` under the light. samples: paths a pixel; device: of VARIANTS. SimulatorError without Mitsuba."""
+) -> RadianceLayers:
+    """Renders `parts` in a view and a light. samples: paths per pixel; device: of VARIANTS.
+
+    SimulatorError without Mitsuba.
+    """
     mi = mitsuba(device)
     lit = light.lamps_on or light.headlights_on
     samples = max(4, round(samples * LIT_SHARE)) if lit else samples
@@ -71,23 +71,26 @@ def trace(
     if dark is not None:
         handles = mi.traverse(dark)
         for spot, layer in own.items():
-            # One at a time: no noise but that of edges and looks.
+            # One light at a time: no noise but that of edges and light sampling.
             for key in own:
                 handles[key] = float(key == spot)
             handles.update()
             share = OWN_SHARE if spot == OWN else SPOT_SHARE
-            shone = _image(mi, dark, max(1, samples // share), seed + 7)
-            layers[layer] = layers.get(layer, np.float32(0.0)) + shone
-    return Traced({name: np.asarray(value, np.float32) for name, value in layers.items()})
+            image = _image(mi, dark, max(1, samples // share), seed + 7)
+            layers[layer] = layers.get(layer, np.float32(0.0)) + image
+    return RadianceLayers({name: np.asarray(value, np.float32) for name, value in layers.items()})
 
 
 def trace_state(
     renderer: Renderer, state: SceneState, rig: Rig, *, samples: int, seed: int, device: str = "cpu"
-) -> tuple[Light, Traced]:
-    """One drive as a camera sees it, and the light it stands in; what lies behind the camera throws light too."""
-    there = renderer.assemble(state, rig, everywhere=True)
-    return there.light, trace(
-        there.parts, there.view, there.light, state.amounts[0], there.around, samples=samples, seed=seed, device=device
+) -> tuple[Light, RadianceLayers]:
+    """Renders a drive's state through a camera, with its light; geometry behind the camera casts light too.
+
+    SimulatorError without Mitsuba.
+    """
+    setup = renderer.assemble(state, rig, everywhere=True)
+    return setup.light, trace(
+        setup.parts, setup.view, setup.light, state.amounts[0], setup.around, samples=samples, seed=seed, device=device
     )
 
 
@@ -100,17 +103,20 @@ def load(
     around: Surroundings,
     samples: int,
 ) -> tuple[Any, Any | None, dict[str, str]]:
-    """Mitsuba's scene without street lamps and headlights; one that has no other light, None by day; and the layer of each of
-    those, by the name of its sampling weight."""
-    made = shapes(parts, view, light, amounts)
-    # Close to the camera's place as origin: single precision is then fine.
+    """Builds Mitsuba's scenes.
+
+    Returns the scene without street lamps and headlights; the scene with these alone, None by day; and the layer of
+    each of these, by the name of its sampling weight.
+    """
+    meshes_in = shapes(parts, view, light, amounts)
+    # With the origin near the camera, single precision suffices.
     origin = np.array([view.eye[0], view.eye[1], 0.0])
     lit = light.lamps_on or light.headlights_on
-    shining = max(1.0, sum(shape.lights * len(shape.position) for shape in made))
-    shares = [shape.lights * len(shape.position) / shining if lit else 0.0 for shape in made]
+    light_area = max(1.0, sum(shape.lights * len(shape.position) for shape in meshes_in))
+    shares = [shape.lights * len(shape.position) / light_area if lit else 0.0 for shape in meshes_in]
     meshes = {
         f"m{n}": _mesh(mi, shape, origin, GLOW_SHARE * share)
-        for n, (shape, share) in enumerate(zip(made, shares, strict=True))
+        for n, (shape, share) in enumerate(zip(meshes_in, shares, strict=True))
     }
     sensor = {"type": "scene", "sensor": _sensor(mi, view, samples)}
     scene = {"integrator": _integrator(DEPTH_LIT if lit else DEPTH), "env": environment(mi, light, 0.5 if lit else 0.3)}
@@ -120,7 +126,9 @@ def load(
     lamps = spots(mi, light, around, view, origin)
     if not lamps:
         return whole, None, {}
-    glowing = {f"m{n}": replace(shape, radiance=None) for n, shape in enumerate(made) if shape.radiance is not None}
+    glowing = {
+        f"m{n}": replace(shape, radiance=None) for n, shape in enumerate(meshes_in) if shape.radiance is not None
+    }
     meshes |= {name: _mesh(mi, shape, origin, 0.0) for name, shape in glowing.items()}
     only = {"integrator": _integrator(2)} | {name: spot for name, (_, spot) in lamps.items()}
     own = {f"{name}.sampling_weight": layer for name, (layer, _) in lamps.items()}
@@ -128,12 +136,12 @@ def load(
 
 
 def _integrator(depth: int) -> dict[str, Any]:
-    """The one that looks through the holes in leaves, which `path` takes for walls in shadow rays and counts as bounces."""
+    """`volpath`, which handles cut-out leaves in shadow rays; `path` treats them as walls and counts them as bounces."""
     return {"type": "volpath", "max_depth": depth, "rr_depth": 9}
 
 
 def mitsuba(device: str = "cpu") -> Any:
-    """The library, set up for a device of VARIANTS. SimulatorError where it is missing or has no such variant."""
+    """The library, set up for a device of VARIANTS. SimulatorError where it is missing or lacks the variant."""
     try:
         import mitsuba as mi
     except ImportError as error:
@@ -150,17 +158,20 @@ def mitsuba(device: str = "cpu") -> Any:
 
 
 def choose(device: str) -> str:
-    """cpu or cuda, for one of those or auto, which is the GPU where torch and Mitsuba see one. DataError, SimulatorError."""
+    """cpu or cuda; auto chooses the GPU where torch and Mitsuba find one.
+
+    DataError for another name, SimulatorError without a GPU.
+    """
     if device not in ("auto", "cpu", "cuda"):
         raise DataError(f"There is no device '{device}' for the path tracer; take auto, cpu or cuda.")
     if device == "cpu":
         return device
-    there = VARIANTS["cuda"] in mitsuba().variants() and _gpu()
-    if device == "cuda" and not there:
+    available = VARIANTS["cuda"] in mitsuba().variants() and _gpu()
+    if device == "cuda" and not available:
         raise SimulatorError(
             "Mitsuba sees no GPU here; trace on the CPU with `--device cpu`, or install a torch for CUDA."
         )
-    return "cuda" if there else "cpu"
+    return "cuda" if available else "cpu"
 
 
 def _gpu() -> bool:
@@ -171,7 +182,7 @@ def _gpu() -> bool:
 
 
 def _passes(mi: Any, scene: Any, samples: int, seed: int, clamp: float) -> np.ndarray:
-    """Four short renders, each clamped."""
+    """Four short renders, each clamped, averaged."""
     each = max(1, samples // 4)
     count = max(1, samples // each)
     total = np.zeros(1, np.float32)
@@ -181,7 +192,7 @@ def _passes(mi: Any, scene: Any, samples: int, seed: int, clamp: float) -> np.nd
 
 
 def _image(mi: Any, scene: Any, samples: int, seed: int) -> np.ndarray:
-    """One render, float32 [H, W, 3]; on a GPU it comes from there."""
+    """One render, float32 [H, W, 3], on the host."""
     return np.array(mi.render(scene, spp=samples, seed=seed), np.float32)[..., :3]
 
 
@@ -207,7 +218,7 @@ def _sensor(mi: Any, view: View, samples: int) -> dict[str, Any]:
 
 
 def _mesh(mi: Any, shape: MaterialMesh, origin: np.ndarray, weight: float) -> Any:
-    """One shape as Mitsuba has it: every triangle with corners of its own."""
+    """A shape as a Mitsuba mesh without shared vertices."""
     count = 3 * len(shape.position)
     props = mi.Properties()
     props["mesh_bsdf"] = bsdf(mi, shape)

@@ -1,6 +1,6 @@
-"""OpenStreetMap's binary files (.osm.pbf): blocks of protocol buffers, each packed by itself.
+"""Reads OpenStreetMap's binary files (.osm.pbf): blocks of protocol buffers, each compressed by itself.
 
-https://wiki.openstreetmap.org/wiki/PBF_Format says what the numbers of fields are.
+https://wiki.openstreetmap.org/wiki/PBF_Format defines the field numbers.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ import numpy as np
 from world.errors import SimulatorError
 from world.town.osm_parts import Nodes, Part, Relation, Tags, Way
 
-KNOWN = {b"OsmSchema-V0.6", b"DenseNodes"}
-MOST_BLOB = 64 * 2**20  # bytes, by the format's own limit with room to spare
+FEATURES = {b"OsmSchema-V0.6", b"DenseNodes"}
+MOST_BLOB = 64 * 2**20  # bytes; twice the format's own limit
 KINDS = ("node", "way", "relation")
 Field = tuple[int, int | bytes]
 
 
 def parts(path: Path) -> Iterator[Part]:
-    """SimulatorError for a file that is cut off or damaged, or packed as we cannot read."""
+    """Yields the parts of a file.
+
+    SimulatorError where it is cut off, damaged, or compressed in a way that we cannot read.
+    """
     with path.open("rb") as file:
         try:
             while head := file.read(4):
                 (length,) = struct.unpack(">I", head)
                 blob = dict(_fields(_exactly(file, length)))
-                data = _unpacked(path, dict(_fields(_exactly(file, int(blob[3])))))
+                data = _decompress(path, dict(_fields(_exactly(file, int(blob[3])))))
                 if blob[1] == b"OSMHeader":
                     _check(path, data)
                 elif blob[1] == b"OSMData":
@@ -48,20 +51,20 @@ def _exactly(file: IO[bytes], count: int) -> bytes:
     return data
 
 
-def _unpacked(path: Path, blob: dict[int, int | bytes]) -> bytes:
+def _decompress(path: Path, blob: dict[int, int | bytes]) -> bytes:
     if 1 in blob:
         return _bytes(blob[1])
     if 3 in blob:
-        unpacking = zlib.decompressobj()
-        data = unpacking.decompress(_bytes(blob[3]), MOST_BLOB)
-        if not unpacking.eof:
+        stream = zlib.decompressobj()
+        data = stream.decompress(_bytes(blob[3]), MOST_BLOB)
+        if not stream.eof:
             raise ValueError("a packed block is not whole")
         return data
     raise SimulatorError(f"{path} is packed in another way than zlib; convert it with `osmium cat -o other.osm.pbf`.")
 
 
 def _check(path: Path, header: bytes) -> None:
-    if odd := {value for number, value in _fields(header) if number == 4} - KNOWN:
+    if odd := {value for number, value in _fields(header) if number == 4} - FEATURES:
         names = ", ".join(sorted(str(value, "utf-8", "replace") for value in map(_bytes, odd)))
         raise SimulatorError(f"{path} needs what we do not read ({names}); export it without that.")
 
@@ -93,38 +96,38 @@ Columns = tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, Tags]]
 
 
 def _node(data: bytes, strings: list[str]) -> Columns:
-    fields = _merged(data)
-    ids, lat, lon = (_signed(_numbers(fields[number])) for number in (1, 8, 9))
+    fields = _merge(data)
+    ids, lat, lon = (_zigzag(_numbers(fields[number])) for number in (1, 8, 9))
     tags = _tags(fields, strings)
     return ids, lat, lon, {0: tags} if tags else {}
 
 
 def _dense(data: bytes, strings: list[str]) -> Columns:
-    fields = _merged(data)
-    ids, lat, lon = (np.cumsum(_signed(_numbers(fields[number]))) for number in (1, 8, 9))
+    fields = _merge(data)
+    ids, lat, lon = (np.cumsum(_zigzag(_numbers(fields[number]))) for number in (1, 8, 9))
     if not len(ids) == len(lat) == len(lon):
         raise ValueError("nodes without a place")
-    keyed = _numbers(fields.get(10, b"")).astype(np.int64)
+    key_values = _numbers(fields.get(10, b"")).astype(np.int64)
     tags: dict[int, Tags] = {}
-    if len(keyed):
-        ends = np.flatnonzero(keyed == 0)  # no value has the number 0, which ends a node's
+    if len(key_values):
+        ends = np.flatnonzero(key_values == 0)  # 0 ends the tags of a node
         for place, (begin, end) in enumerate(pairwise([-1, *ends.tolist()])):
             if end > begin + 1:
-                pair = [strings[k] for k in keyed[begin + 1 : end].tolist()]
+                pair = [strings[k] for k in key_values[begin + 1 : end].tolist()]
                 tags[place] = dict(zip(pair[::2], pair[1::2], strict=True))
     return ids, lat, lon, tags
 
 
 def _way(data: bytes, strings: list[str]) -> Way:
-    fields = _merged(data)
-    refs = np.cumsum(_signed(_numbers(fields.get(8, b""))))
+    fields = _merge(data)
+    refs = np.cumsum(_zigzag(_numbers(fields.get(8, b""))))
     return Way(int(_numbers(fields[1])[0]), tuple(refs.tolist()), _tags(fields, strings))
 
 
 def _relation(data: bytes, strings: list[str]) -> Relation:
-    fields = _merged(data)
+    fields = _merge(data)
     roles, kinds = (_numbers(fields.get(number, b"")).tolist() for number in (8, 10))
-    ids = np.cumsum(_signed(_numbers(fields.get(9, b"")))).tolist()
+    ids = np.cumsum(_zigzag(_numbers(fields.get(9, b"")))).tolist()
     members = [(KINDS[kind], one, strings[role]) for kind, one, role in zip(kinds, ids, roles, strict=True)]
     return Relation(int(_numbers(fields[1])[0]), tuple(members), _tags(fields, strings))
 
@@ -134,16 +137,16 @@ def _tags(fields: dict[int, bytes], strings: list[str]) -> Tags:
     return {strings[key]: strings[value] for key, value in zip(keys, values, strict=True)}
 
 
-def _merged(data: bytes) -> dict[int, bytes]:
-    """Fields with their bytes; numbers, which may come one by one instead of packed, as varints again."""
-    found: dict[int, bytes] = {}
+def _merge(data: bytes) -> dict[int, bytes]:
+    """Fields with their bytes; numbers, which may come one by one instead of packed, are packed as varints."""
+    fields: dict[int, bytes] = {}
     for number, value in _fields(data):
-        found[number] = found.get(number, b"") + (value if isinstance(value, bytes) else _varint(value))
-    return found
+        fields[number] = fields.get(number, b"") + (value if isinstance(value, bytes) else _varint(value))
+    return fields
 
 
 def _fields(data: bytes) -> Iterator[Field]:
-    """Number and value of each field of a message."""
+    """Yields number and value of each field of a message."""
     place = 0
     while place < len(data):
         key, place = _read(data, place)
@@ -185,7 +188,7 @@ def _varint(value: int) -> bytes:
 
 
 def _numbers(data: bytes) -> np.ndarray:
-    """Packed varints, uint64 [N]."""
+    """Decodes packed varints, uint64 [N]."""
     raw = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(raw < 0x80)
     if not len(raw):
@@ -199,8 +202,8 @@ def _numbers(data: bytes) -> np.ndarray:
     return np.add.reduceat((raw & 0x7F).astype(np.uint64) << (7 * place).astype(np.uint64), starts)
 
 
-def _signed(values: np.ndarray) -> np.ndarray:
-    """Zigzag: 0, 1, 2, 3 as 0, -1, 1, -2; int64."""
+def _zigzag(values: np.ndarray) -> np.ndarray:
+    """Decodes zigzag: 0, 1, 2, 3 become 0, -1, 1, -2; int64."""
     half = (values >> np.uint64(1)).astype(np.int64)
     return np.where(values & np.uint64(1), ~half, half)
 

@@ -1,6 +1,6 @@
-"""Models of what events bring: emergency vehicles, cyclists, animals, people of their own kind, debris, road works.
+"""Models for events: emergency vehicles, cyclists, animals, children, workers, debris, road works.
 
-x forward, y left; vehicles' and things' origin is the middle of their front, people's and animals' their middle.
+x forward, y left; the origin of vehicles and props is the centre of their front, of people and animals their centre.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _police(surface: int) -> MeshBuilder:
 
 
 def beacons(look: str, kind: str, phase: int) -> MeshBuilder:
-    """Flashing lights on roof, nose and tail: `phase` 0 or 1 says which half shines."""
+    """Flashing lights on roof, nose and tail; `phase` 0 or 1 selects the half that is lit."""
     mesh, k = MeshBuilder(), KINDS[kind]
     w = k.width / 2 - 0.1
     top = {"ambulance": k.height + 0.12, "fire_engine": 2.6, "police": k.height}[look]
@@ -105,7 +105,7 @@ def beacons(look: str, kind: str, phase: int) -> MeshBuilder:
 
 
 def hazards(kind: str, on: bool) -> MeshBuilder:
-    """The four indicators, all blinking."""
+    """The four indicators; empty where they are off."""
     mesh, k = MeshBuilder(), KINDS[kind]
     if not on:
         return mesh
@@ -118,7 +118,7 @@ def hazards(kind: str, on: bool) -> MeshBuilder:
 
 
 def headlights(kind: str) -> MeshBuilder:
-    """Main beams, seen by day too."""
+    """Main beams, visible by day too."""
     mesh, k = MeshBuilder(), KINDS[kind]
     z = 0.62 if kind in ("car", "van") else 0.8
     for side in (-1, 1):
@@ -129,14 +129,14 @@ def headlights(kind: str) -> MeshBuilder:
 
 
 def child(coat: Colour, legs: Colour, surface: int, pose: int) -> MeshBuilder:
-    """Smaller, with a larger stride."""
+    """A smaller person with a larger stride and a cap."""
     mesh = models.person(coat, legs, surface, pose, scale=0.74)
     mesh.box((-0.17, -0.17, 1.26), (0.17, 0.17, 1.38), coat, surface)  # a cap
     return mesh
 
 
 def worker(surface: int, pose: int) -> MeshBuilder:
-    """High-visibility vest and helmet; the arm with the shovel moves."""
+    """A person with high-visibility vest and helmet; the arm with the shovel moves."""
     mesh = models.person(ORANGE, (44, 52, 84), surface, 0)
     mesh.box((-0.17, -0.29, 1.05), (0.17, 0.29, 1.17), (214, 240, 60), surface)
     mesh.box((-0.17, -0.17, 1.74), (0.17, 0.17, 1.9), (250, 214, 40), surface)
@@ -197,8 +197,8 @@ def animal(look: str, surface: int, pose: int) -> MeshBuilder:
     return mesh
 
 
-def thing(kind: str, surface: int) -> MeshBuilder:
-    """Something that stands or lies on the road."""
+def prop(kind: str, surface: int) -> MeshBuilder:
+    """An object on the road, of a kind of `models.KINDS`."""
     return {
         "cone": _cone,
         "board": _board,
@@ -250,7 +250,7 @@ def _crate(surface: int) -> MeshBuilder:
 
 
 def _tyre(surface: int) -> MeshBuilder:
-    """One lies, another stands on it."""
+    """A lying tyre with another standing on it."""
     mesh = MeshBuilder()
     ring = [(-0.45 + 0.45 * math.cos(a), 0.45 * math.sin(a)) for a in _OCTAGON]
     for (ax, ay), (bx, by) in zip(ring, ring[1:] + ring[:1], strict=True):
@@ -258,7 +258,7 @@ def _tyre(surface: int) -> MeshBuilder:
     mesh.polygon([(x, y, 0.3) for x, y in ring], (54, 54, 58), surface)
     wheel = MeshBuilder()
     _wheel(wheel, 0.0, 0.42, 0.13, surface)
-    mesh.placed(wheel, -0.45, 0.0, math.pi / 2, 0.3)
+    mesh.add(wheel, -0.45, 0.0, math.pi / 2, 0.3)
     return mesh
 
 

@@ -1,6 +1,6 @@
-"""The way back to the lane from beside it: of the arcs that the car can drive, one that hits nothing and leads back.
+"""The way back to the lane from beside it: an arc that the car can drive, that touches nothing and leads back.
 
-A handful of constant steers is driven ahead with the kinematic car and compared; lengths in m, angles in rad.
+Compares a few constant steers by rolling out the kinematic car; lengths in m, angles in rad.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from world.town.scene import Raster
 from world.town.traffic import Other
 
 STEERS = (0.0, 0.12, -0.12, 0.3, -0.3, 0.6, -0.6, 1.0, -1.0)
-REACH = 14.0  # m driven ahead
+REACH = 14.0  # m of each rollout
 STEP = 0.5  # m
-HALF_WIDTH = 1.1  # m of the car and a little air
+HALF_WIDTH = 1.1  # m of the car with a margin
 
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """The steer to take, and how far (m) it can be driven before something is touched (`REACH`: nothing)."""
+    """The steer to take, and how far (m) the arc is free; `REACH` where it touches nothing."""
 
     steer: float
     free: float
@@ -33,7 +33,7 @@ class WayBack:
 def way_back(
     route: Route, x: float, y: float, heading: float, speed: float, wish: float, solid: Raster, others: list[Other]
 ) -> WayBack:
-    """The pursuing steer `wish` where its arc is free, else the best of a few. (x, y) is the rear axle."""
+    """The pursuit's steer `wish` where its arc is free, else the best of STEERS. (x, y): the rear axle."""
     points, s = route.ahead(45.0)
     near = [o for o in others if abs(o.x - x) + abs(o.y - y) < 30]
     best: tuple[float, WayBack] | None = None
@@ -54,7 +54,7 @@ def way_back(
 
 
 def _arc(x: float, y: float, heading: float, speed: float, steer: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The rear axle's poses every `STEP` m under a steer held for 8 m, then straight on."""
+    """The rear axle's poses every `STEP` m with a steer held for 8 m, then straight on."""
     bend = math.tan(steer * MAX_WHEEL_ANGLE) / WHEELBASE
     bend = max(-4.0 / max(speed * speed, 1.0), min(4.0 / max(speed * speed, 1.0), bend))
     at = np.arange(STEP, REACH + STEP / 2, STEP)
@@ -64,7 +64,7 @@ def _arc(x: float, y: float, heading: float, speed: float, steer: float) -> tupl
 
 
 def _free(xs: np.ndarray, ys: np.ndarray, hs: np.ndarray, solid: Raster, others: list[Other]) -> float:
-    """How far (m) along the poses nothing solid and nobody is touched."""
+    """m along the poses until something solid or somebody is touched; REACH for never."""
     c, sn = np.cos(hs), np.sin(hs)
     hit = np.zeros(len(xs), dtype=bool)
     for ahead in (REAR_AXLE_TO_FRONT + 0.2, 1.5):
@@ -84,6 +84,6 @@ def _free(xs: np.ndarray, ys: np.ndarray, hs: np.ndarray, solid: Raster, others:
 
 
 def clear_ahead(x: float, y: float, heading: float, speed: float, solid: Raster, others: list[Other]) -> float:
-    """How far (m, at most `REACH`) the car can go straight on before it touches something."""
+    """m (at most `REACH`) that the car can drive straight on before it touches something."""
     near = [o for o in others if abs(o.x - x) + abs(o.y - y) < 30]
     return _free(*_arc(x, y, heading, speed, 0.0), solid, near)

@@ -1,4 +1,4 @@
-"""Where our car is to go: a path of lane centres, the turns on it, and the lane that it is in.
+"""Our car's route: a path of lane centres, the turns on it, and the current lane.
 
 Arc lengths `s` in m along the path; offsets left positive. The path grows as it is driven, by seeded choices.
 """
@@ -13,25 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.controls import Command
+from world.town.lane_index import LaneIndex
 from world.town.mesh import cut_line, line_length
 from world.town.network import RoadNetwork, Turn
 
 AHEAD = 90.0  # m of path kept ahead
 COMMANDS = {"l": Command.LEFT, "r": Command.RIGHT, "s": Command.STRAIGHT}
-TURN_SHARES = {"l": 0.44, "r": 0.43, "s": 0.13}  # aimed at; a town's lanes may not offer it
-THROUGH_SHARES = {"l": 0.12, "r": 0.12, "s": 0.76}  # of a drive along the main roads
-DEAD_END = 1e-4  # weight of turning round, and of a way where one must
+TURN_SHARES = {"l": 0.44, "r": 0.43, "s": 0.13}  # targets; a town's lanes may not allow them
+THROUGH_SHARES = {"l": 0.12, "r": 0.12, "s": 0.76}  # for a drive along the main roads
+DEAD_END = 1e-4  # weight of turning round, and of a turn into a dead end
 MAX_ANNOUNCE = 8.0  # s before the junction
 
 
 def wrap(angle: float) -> float:
-    """An angle brought into [-pi, pi)."""
+    """An angle in rad, wrapped to [-pi, pi)."""
     return (angle + math.pi) % (2 * math.pi) - math.pi
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTurn:
-    """A turn on the path: entry and exit arc lengths, and how long before (s) it is announced."""
+    """A turn on the path: entry and exit arc lengths, and how many seconds before the junction it is announced."""
 
     entry: float
     exit: float
@@ -43,78 +44,38 @@ class RouteTurn:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """Where a pose lies on the path."""
+    """A pose relative to the path: arc length and offset in m, heading error in rad."""
 
     s: float
     offset: float
     heading_error: float
 
 
-class LaneIndex:
-    """All driving lanes' segments, for finding the nearest one."""
-
-    def __init__(self, network: RoadNetwork) -> None:
-        starts, ends, names, at = [], [], [], []
-        for lane in network.lanes.values():
-            length = 0.0
-            for a, b in zip(lane.shape[:-1], lane.shape[1:], strict=True):
-                starts.append(a)
-                ends.append(b)
-                names.append(lane.id)
-                at.append(length)
-                length += float(np.linalg.norm(b - a))
-        self._a, self._b = np.array(starts), np.array(ends)
-        self._names, self._at = names, np.array(at)
-        d = self._b - self._a
-        self._length = np.maximum(np.linalg.norm(d, axis=1), 1e-6)
-        self._dir = d / self._length[:, None]
-        self._heading = np.arctan2(d[:, 1], d[:, 0])
-        self._plain = np.array([not network.lanes[name].internal for name in names])
-
-    def nearest(
-        self, x: float, y: float, heading: float, plain: bool = False
-    ) -> tuple[str, float, float, float] | None:
-        """Lane, arc length on it, signed offset, distance; of lanes within 75 degrees of the heading. None: none near."""
-        r = np.array([x, y]) - self._a
-        t = np.clip((r * self._dir).sum(axis=1), 0, self._length)
-        gap = r - t[:, None] * self._dir
-        distance = np.hypot(gap[:, 0], gap[:, 1])
-        turn = np.abs((self._heading - heading + np.pi) % (2 * np.pi) - np.pi)
-        distance = np.where(turn < 1.3, distance + 0.4 * turn, np.inf)
-        if plain:
-            distance = np.where(self._plain, distance, np.inf)
-        k = int(np.argmin(distance))
-        if not np.isfinite(distance[k]) or distance[k] > 25:
-            return None
-        side = self._dir[k, 0] * r[k, 1] - self._dir[k, 1] * r[k, 0]
-        return self._names[k], float(self._at[k] + t[k]), float(side), float(np.hypot(*gap[k]))
-
-
 class Route:
-    """The path ahead, extended turn by turn."""
+    """The path ahead, extended turn by turn. `refused`: a wished direction was not possible."""
 
     def __init__(
-        self, network: RoadNetwork, index: LaneIndex, rng: random.Random, through: bool = False, wishes: str = ""
+        self, network: RoadNetwork, index: LaneIndex, rng: random.Random, through: bool = False, directions: str = ""
     ) -> None:
-        """`through`: rather straight on; `wishes`: the directions (l, r, s) of the first junctions."""
+        """through: prefer straight on; directions: l, r or s at each of the first junctions."""
         self.network, self.index, self._rng = network, index, rng
-        self.wishes, self._behind, self.refused = wishes, 0, False
-        self._planned: list[tuple[float, float, Command]] = []  # lane changes that a wish needs
+        self.directions, self._behind, self.refused = directions, 0, False
+        self._lane_changes: list[tuple[float, float, Command]] = []  # start, end, command
         self._shares = THROUGH_SHARES if through else TURN_SHARES
-        self._taken = dict.fromkeys(TURN_SHARES, 0)
+        self._turn_counts = dict.fromkeys(TURN_SHARES, 0)
         self._points = np.zeros((0, 2))
         self._s = np.zeros(0)
         self.junctions: list[RouteTurn] = []
-        self._spans: list[tuple[float, float, str]] = []  # start, end, lane of the path's pieces
-        self._change: tuple[float, Command] | None = None  # until which s, which command
-        self._bulge = -1.0  # until which s the path leads round something
+        self._spans: list[tuple[float, float, str]] = []  # start, end, lane of the path's parts
+        self._change: tuple[float, Command] | None = None  # end (arc length), command
+        self._bulge = -1.0  # end (arc length) of a detour
         self.s = 0.0
 
     def start(self, lane: str, at: float) -> None:
-        """Begin a new path on a lane at an arc length of it."""
+        """Begins a new path at an arc length of a lane."""
         shape = self.network.lanes[lane].shape
         self._behind += sum(junction.exit <= self.s for junction in self.junctions)
-        self.refused, self._planned = False, []
+        self.refused, self._lane_changes = False, []
         self._points, self._s = np.zeros((0, 2)), np.zeros(0)
         self.junctions, self._spans, self._change, self._bulge, self.s = [], [], None, -1.0, 0.0
         self._append(cut_line(shape, max(0.0, min(at, line_length(shape) - 2.0)), 1e9), lane)
@@ -131,36 +92,38 @@ class Route:
         self._spans.append((begin, float(self._s[-1]), lane))
 
     def _choose(self, turns: tuple[Turn, ...]) -> Turn:
-        """Draw the next turn, the rather the more it lags behind its share of those taken so far."""
+        """Draws the next turn; the further one lags behind its share so far, the likelier it is."""
 
         def weight(turn: Turn) -> float:
             if turn.direction not in self._shares:
                 return DEAD_END * DEAD_END
-            lag = self._shares[turn.direction] / (self._taken[turn.direction] + 0.7)
+            lag = self._shares[turn.direction] / (self._turn_counts[turn.direction] + 0.7)
             return lag * lag * (DEAD_END if turn.to in self.network.dead_ends else 1.0)
 
-        wish = self._wish()
-        wished = tuple(turn for turn in turns if turn.direction == wish)
-        self.refused = self.refused or bool(wish and not wished)
-        turns = wished or turns
+        wish = self._next_direction()
+        fitting = tuple(turn for turn in turns if turn.direction == wish)
+        self.refused = self.refused or bool(wish and not fitting)
+        turns = fitting or turns
         turn = self._rng.choices(turns, [weight(t) for t in turns])[0]
-        if turn.direction in self._taken:
-            self._taken[turn.direction] += 1
+        if turn.direction in self._turn_counts:
+            self._turn_counts[turn.direction] += 1
         return turn
 
-    def _wish(self) -> str:
-        """The direction wished for at the next junction to be planned; "" where there is none."""
+    def _next_direction(self) -> str:
+        """The requested direction at the next junction to plan; "" for none."""
         at = self._behind + len(self.junctions)
-        return self.wishes[at : at + 1]
+        return self.directions[at : at + 1]
 
-    def _onward(self, turn: Turn) -> bool:
-        """Does it lead to where one need not turn round?"""
+    def _leads_on(self, turn: Turn) -> bool:
+        """Whether a turn leads on without turning round."""
         return turn.direction in TURN_SHARES and turn.to not in self.network.dead_ends
 
-    def _make_way(self, fits: Callable[[Turn], bool], least: float) -> None:
-        """Where only another lane of the street has a turn that fits, lead the path's last piece (`least` m) over to it."""
+    def _change_street_lane(self, fits: Callable[[Turn], bool], least: float) -> None:
+        """Where only another lane of the street has a fitting turn, leads the path's last part (at least `least` m)
+        over to it.
+        """
         start, end, name = self._spans[-1]
-        begin = max(start, self.s + 3.0)  # what lies behind us stays
+        begin = max(start, self.s + 3.0)  # the path behind us stays
         lane = self.network.lanes[name]
         goes = [
             other
@@ -179,18 +142,18 @@ class Route:
         length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(goal.shape, axis=0), axis=1))])
         over = np.stack([np.interp(at, length, goal.shape[:, k]) for k in (0, 1)], axis=1)
         self._points[piece] = self._points[piece] * (1 - weight) + over * weight
-        middle, done = begin + 0.4 * (end - begin), begin + 0.7 * (end - begin)
+        middle, change_end = begin + 0.4 * (end - begin), begin + 0.7 * (end - begin)
         word = Command.LANE_LEFT if goal.index > lane.index else Command.LANE_RIGHT
-        self._planned.append((begin + 0.15 * (end - begin), done, word))
+        self._lane_changes.append((begin + 0.15 * (end - begin), change_end, word))
         self._spans[-1:] = [(start, middle, name), (middle, end, goal.id)]
 
     def _extend(self) -> None:
-        while self._s[-1] - self.s < AHEAD or (self._wish() and not self.refused):
+        while self._s[-1] - self.s < AHEAD or (self._next_direction() and not self.refused):
             if not self.network.lanes[self._spans[-1][2]].internal:
-                if wish := self._wish():
-                    self._make_way(lambda turn, wish=wish: turn.direction == wish, 30.0)  # type: ignore[misc]
+                if direction := self._next_direction():
+                    self._change_street_lane(lambda turn, direction=direction: turn.direction == direction, 30.0)  # type: ignore[misc]
                 else:
-                    self._make_way(self._onward, 14.0)
+                    self._change_street_lane(self._leads_on, 14.0)
             lane = self._spans[-1][2]
             turns = self.network.turns.get(lane, ())
             if self.network.lanes[lane].internal:  # began inside a junction: find the way out
@@ -213,14 +176,14 @@ class Route:
             out = float(self._s[-1])
             self._append(self.network.lanes[turn.to].shape, turn.to)
             announce = self._rng.uniform(0.0, MAX_ANNOUNCE)
-            made = RouteTurn(entry, out, turn.direction, turn.signal, turn.link, announce)
+            junction = RouteTurn(entry, out, turn.direction, turn.signal, turn.link, announce)
             if self.network.lanes[lane].internal:
-                self.junctions[-1] = made
+                self.junctions[-1] = junction
             else:
-                self.junctions.append(made)
+                self.junctions.append(junction)
 
     def locate(self, x: float, y: float, heading: float) -> Fix:
-        """Follow a pose along the path (call once a frame) and grow the path."""
+        """Follows a pose along the path and extends the path. Call once per frame."""
         near = np.flatnonzero((self._s > self.s - 6) & (self._s < self.s + 14))
         gap = self._points[near] - (x, y)
         k = int(near[int(np.argmin(np.hypot(gap[:, 0], gap[:, 1])))])
@@ -238,7 +201,7 @@ class Route:
         return Fix(self.s, offset, error)
 
     def ahead(self, distance: float) -> tuple[np.ndarray, np.ndarray]:
-        """Path points [N, 2] and their arc lengths from here to `distance` m ahead."""
+        """Path points [N, 2] and their arc lengths, from here to `distance` m ahead."""
         pick = (self._s >= self.s - 1.0) & (self._s <= self.s + distance)
         return self._points[pick], self._s[pick]
 
@@ -259,14 +222,14 @@ class Route:
         return s[1:-1], np.abs(turn) / 2.0
 
     def lane(self) -> str:
-        """The lane the path is on here."""
+        """The lane that the path is on here."""
         for start, end, lane in self._spans:
             if start <= self.s <= end:
                 return lane
         return self._spans[-1][2]
 
     def edges(self) -> tuple[str, ...]:
-        """The streets of the path, from the one that we are on (or have just left) on."""
+        """The streets of the path, from the current one (or the last, in a junction) on."""
         lanes = [(start, self.network.lanes[name]) for start, _, name in self._spans]
         streets = [(start, lane.edge) for start, lane in lanes if not lane.internal]
         here = sum(start <= self.s for start, _ in streets[1:])
@@ -274,22 +237,24 @@ class Route:
         return tuple(edge for k, edge in enumerate(ahead) if k == 0 or edge != ahead[k - 1])
 
     def next_junction(self, s: float) -> RouteTurn | None:
-        """The first junction not yet left behind at `s`."""
+        """The first junction whose exit lies beyond `s`."""
         return next((j for j in self.junctions if j.exit > s), None)
 
     def command(self, speed: float) -> Command:
-        """What a navigator would say now."""
+        """The navigator's current command."""
         if self._change:
             return self._change[1]
-        if planned := self._planned_now():
-            return planned
+        if lane_change := self._lane_change_now():
+            return lane_change
         junction = self.next_junction(self.s)
         if junction and (junction.entry - self.s) / max(speed, 3.0) <= junction.announce:
             return COMMANDS.get(junction.direction, Command.FOLLOW)
         return Command.FOLLOW
 
     def bulge(self, begin: float, full: float, back: float, end: float, left: float) -> None:
-        """Shift the path: by nothing at arc length `begin`, by `left` m from `full` to `back`, by nothing from `end`."""
+        """Shifts the path: by nothing at arc length `begin`, by `left` m from `full` to `back`, by nothing from `end`
+        on.
+        """
         s = self._s
         rise = np.clip((s - begin) / max(full - begin, 1e-6), 0, 1) * np.clip((end - s) / max(end - back, 1e-6), 0, 1)
         shift = left * rise * rise * (3 - 2 * rise)
@@ -300,28 +265,30 @@ class Route:
 
     @property
     def swinging(self) -> bool:
-        """The path leads round something here."""
+        """Whether the path makes a detour here."""
         return self.s < self._bulge
 
     def neighbour(self, side: int) -> str | None:
-        """The lane on the left (+1) or right (-1) of ours."""
+        """The lane on the left (+1) or right (-1) of ours; None where there is none."""
         lane = self.network.lanes[self.lane()]
         if lane.internal:
             return None
         names = self.network.edge_lanes[lane.edge]
-        wanted = names.index(lane.id) + side
-        return names[wanted] if 0 <= wanted < len(names) else None
+        position = names.index(lane.id) + side
+        return names[position] if 0 <= position < len(names) else None
 
     @property
     def changing(self) -> bool:
-        """A lane change is under way."""
-        return self._change is not None or self._planned_now() is not None
+        """Whether a lane change is under way."""
+        return self._change is not None or self._lane_change_now() is not None
 
-    def _planned_now(self) -> Command | None:
-        return next((word for begin, end, word in self._planned if begin < self.s < end), None)
+    def _lane_change_now(self) -> Command | None:
+        return next((word for begin, end, word in self._lane_changes if begin < self.s < end), None)
 
     def change_lane(self, side: int, speed: float, within: float = math.inf) -> bool:
-        """Move to the lane on the left (+1) or right (-1), in `within` m; False where there is none or no room."""
+        """Leads the path to the lane on the left (+1) or right (-1), within `within` m; False where there is none or no
+        room.
+        """
         name = self.neighbour(side)
         if name is None or self.changing or self.swinging:
             return False
@@ -344,12 +311,12 @@ class Route:
         keep = self._s < self.s
         self._points, self._s = self._points[keep][-8:], self._s[keep][-8:]
         self.junctions = [j for j in self.junctions if j.exit < self.s]
-        self._planned = []
+        self._lane_changes = []
         self._spans = [(a, min(b, self.s), n) for a, b, n in self._spans if a < self.s][-3:]
         self._append(np.concatenate([self._points[-1:], blend[1:]]) if len(self._points) else blend, goal.id)
-        done = float(self._s[-1])
+        change_end = float(self._s[-1])
         self._append(cut_line(goal.shape, (at + length) * ratio, 1e9), goal.id)
-        self._change = (done - 2.0, Command.LANE_LEFT if side > 0 else Command.LANE_RIGHT)
+        self._change = (change_end - 2.0, Command.LANE_LEFT if side > 0 else Command.LANE_RIGHT)
         self._extend()
         return True
 

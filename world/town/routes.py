@@ -1,7 +1,7 @@
-"""Does the expert arrive? Test routes, each driven once, and why those that failed did.
+"""Test routes: whether the expert completes them, and the causes of failures.
 
-A route is 400 m of road from a drawn place in a test town, with the turns, target speeds, lane changes and stops of the
-data. It is completed when its end is reached without touching anything, leaving the road or running a red light.
+A route is 400 m of road from a random place in a test town, with the turns, target speeds, lane changes and stops of
+the data. It is completed when its end is reached without a collision, leaving the road or running a red light.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from world.controls import DT, TimeOfDay, Weather
 from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town.camera import TownCamera
 from world.town.network import SPLITS
-from world.town.town import Options, Town
+from world.town.options import Options
+from world.town.town import Town
 
 ROUTE_METRES = 400.0
-ROUTE_SECONDS = 180.0  # long enough for every light on the way
-STUCK_SECONDS = 45.0  # of standing in one place
-OFF_ROAD_SECONDS = 0.5  # with the car's middle off the road
+ROUTE_SECONDS = 180.0  # long enough for every red light
+STUCK_SECONDS = 45.0  # of standing
+OFF_ROAD_SECONDS = 0.5  # with the car's centre off the road
 DONE = "completed"
 CAUSES: tuple[str, ...] = (
     "rear-ended by another",
@@ -34,7 +35,7 @@ CAUSES += ("off the road", "stuck", "red light")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One route: where, what came of it (`DONE` or one of `CAUSES`), how far (m), how long (s), and its turns ("lrs")."""
+    """One route: town, seed, outcome (`DONE` or one of `CAUSES`), length (m), duration (s), and its turns ("lrs")."""
 
     town: int | str
     seed: int
@@ -45,12 +46,12 @@ class Run:
 
 
 def drive(town: Town, seed: int, options: Options) -> Run:
-    """Drive one route as the expert says. The same town, seed and options give the same run."""
+    """Drives one route on the expert's advice. The same town, seed and options give the same run."""
     town.restart(seed)
     town.reset(seed, options)
-    metres, frames, passed, turns = 0.0, 0, 0.0, ""
+    metres, frames, turns = 0.0, 0, ""
     outcome = "stuck"
-    while frames * DT < ROUTE_SECONDS and town.waited < STUCK_SECONDS:
+    while frames * DT < ROUTE_SECONDS and town.standing_seconds < STUCK_SECONDS:
         town.choose()
         route, before = town.route, town.route.s + REAR_AXLE_TO_FRONT
         junction, light = route.next_junction(before - 1.0), town.light
@@ -69,15 +70,14 @@ def drive(town: Town, seed: int, options: Options) -> Run:
         if town.off_road_seconds > OFF_ROAD_SECONDS:
             outcome = "off the road"
             break
-        passed = metres
-        if passed >= ROUTE_METRES:
+        if metres >= ROUTE_METRES:
             outcome = DONE
             break
     return Run(town.id, seed, outcome, round(metres, 1), round(frames * DT, 1), turns)
 
 
 def cause(town: Town) -> str:
-    """The kind of a collision, in the words of `CAUSES`."""
+    """The cause of a collision, one of `CAUSES`."""
     hit = town.collision
     assert hit is not None
     if hit.kind == "solid":
@@ -94,9 +94,10 @@ def evaluate_routes(
     split: str = "test",
     report: Callable[[float, str], None] | None = None,
 ) -> dict[str, Any]:
-    """Drives `routes` routes, shared out evenly among the towns of a split, in clear weather; nothing is drawn.
+    """Drives `routes` routes, spread evenly over the towns of a split, in clear weather, without rendering.
 
-    Returns counts by outcome, means, and every failed run. The same arguments give the same result.
+    Returns counts by outcome, means, and every failed run. The same arguments give the same result. SimulatorError
+    without SUMO or Panda3D.
     """
     towns, camera, runs = SPLITS[split], TownCamera(), []
     rng = random.Random(f"routes-{seed}")
@@ -117,10 +118,10 @@ def evaluate_routes(
 
 
 def figures(runs: list[Run]) -> dict[str, Any]:
-    """Counts and shares of runs."""
+    """Counts and shares over runs."""
     outcomes = Counter(run.outcome for run in runs)
     turns = Counter("".join(run.turns for run in runs))
-    crossed = max(1, sum(turns.values()))
+    junctions = max(1, sum(turns.values()))
     metres, seconds = sum(run.metres for run in runs), sum(run.seconds for run in runs)
     return {
         "routes": len(runs),
@@ -130,14 +131,16 @@ def figures(runs: list[Run]) -> dict[str, Any]:
         "failures": {cause: outcomes[cause] for cause in CAUSES},
         "km": metres / 1000,
         "mean_speed_kmh": 3.6 * metres / max(seconds, 1e-9),
-        "junctions": crossed,
-        "turns": {word: turns[letter] / crossed for letter, word in (("l", "left"), ("r", "right"), ("s", "straight"))},
+        "junctions": junctions,
+        "turns": {
+            word: turns[letter] / junctions for letter, word in (("l", "left"), ("r", "right"), ("s", "straight"))
+        },
         "failed": [asdict(run) for run in runs if run.outcome != DONE],
     }
 
 
 def routes_table(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """The result as rows of text, for people."""
+    """The result as rows (name, value) for the terminal."""
     rows = [
         ("routes completed", f"{result['completed']} of {result['routes']} ({result['completed_share']:.1%})"),
         ("driven", f"{result['km']:.1f} km, {result['mean_speed_kmh']:.1f} km/h on average"),

@@ -1,4 +1,4 @@
-"""What the path tracer is told of surfaces: a frame's triangles by material and tint, with their colours, gloss, water and snow."""
+"""Surfaces for the path tracer: a frame's triangles by material and tint, with colours, gloss, water and snow."""
 
 from __future__ import annotations
 
@@ -34,19 +34,20 @@ FINISHES = {
     Surface.FOLIAGE: "leaf",
     Surface.LIGHT: "glass",
 }
-LEAF = 1.5  # leaves' albedo here over plain shading's, whose crowns are lit as hulls: among cards light is lost at each
-TINTS = 14  # steps of a tint's root: bitmaps are made for each
-FINE, PER_METRE = 0.5, 0.04  # m: longest edge of a floor's triangle where water or snow lies, near and with distance
-LIT = {"window": 1.0, "shop": 1.0, "lamp": 0.4}  # how much groups of lights light others; the rest is found by chance
-SHINES = 0.02  # exposed radiance below which nothing is said to shine
+LEAF = 1.5  # leaves' albedo over plain shading's, whose crowns are hulls: among cards, light is lost at each
+TINTS = 14  # steps of a tint's square root: each has its own bitmaps
+FINE, PER_METRE = 0.5, 0.04  # m, longest edge of a floor's triangle with water or snow: near, and per m of distance
+LIT = {"window": 1.0, "shop": 1.0, "lamp": 0.4}  # sampling weight of emissive groups; others are hit by chance
+SHINES = 0.02  # exposed radiance below which a surface is not an emitter
 
 
 @dataclass(frozen=True, eq=False)
 class MaterialMesh:
-    """Triangles of one material: position, normal [T, 3, 3], uv [T, 3, 2]. make: shapes of the same make scatter alike.
+    """Triangles of one material: position, normal [T, 3, 3], uv [T, 3, 2]. make: cache key of the BSDF.
 
-    albedo float32 [H, W, 3], or None where `tint` [T, 3, 3] is the colour; opacity [H, W, 1]; over: what lies on it where `share`
-    [T, 3] is 1, a texture or a colour; radiance: what it shines with, a texture or a colour; lights: how much it lights others.
+    albedo: float32 [H, W, 3], or None where `tint` [T, 3, 3] is the colour; opacity: [H, W, 1]; over: the layer on top
+    where `share` [T, 3] is 1, a texture or a colour; radiance: emission, a texture or a colour; lights: sampling weight
+    as an emitter.
     """
 
     name: str
@@ -68,19 +69,19 @@ class MaterialMesh:
 
 
 def shapes(parts: Sequence[Part], view: View, light: Light, amounts: np.ndarray) -> list[MaterialMesh]:
-    """All triangles of a frame. amounts float64 [6] (world.weather.AMOUNTS)."""
+    """All triangles of a frame by material. amounts: float64 [6] (world.weather.AMOUNTS)."""
     rain, snow = round(float(amounts[0]), 2), round(float(amounts[1]), 2)
     whole = join([part.mesh for part in parts])
     steps = np.rint(np.sqrt(np.clip(whole.tint, 0, 4)) * TINTS).astype(np.int64)
-    textured = np.array([bool(one.texture) or bool(one.emission) for one in MATERIALS])[whole.material]
+    has_bitmap = np.array([bool(one.texture) or bool(one.emission) for one in MATERIALS])[whole.material]
     code = whole.material.astype(np.int64) << 32
-    code = np.where(textured, code + (steps[:, 0] << 16) + (steps[:, 1] << 8) + steps[:, 2], code)
+    code = np.where(has_bitmap, code + (steps[:, 0] << 16) + (steps[:, 1] << 8) + steps[:, 2], code)
     order = np.argsort(code, kind="stable")
     ends = np.flatnonzero(np.diff(code[order])) + 1
-    return [_shape(_taken(whole, rows), view, light, rain, snow) for rows in np.split(order, ends) if len(rows)]
+    return [_shape(_select(whole, rows), view, light, rain, snow) for rows in np.split(order, ends) if len(rows)]
 
 
-def _taken(mesh: Mesh, rows: np.ndarray) -> Mesh:
+def _select(mesh: Mesh, rows: np.ndarray) -> Mesh:
     return Mesh(mesh.position[rows], mesh.normal[rows], mesh.uv[rows], mesh.material[rows], mesh.tint[rows])
 
 
@@ -103,37 +104,39 @@ def _shape(mesh: Mesh, view: View, light: Light, rain: float, snow: float) -> Ma
         dark = 1.0 - 0.2 * damp
     if surface is Surface.FOLIAGE:
         dark *= LEAF
-    made: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if material.texture:
-        made["albedo"] = tinted(material.texture, step, dark)
+        fields["albedo"] = tint_texture(material.texture, step, dark)
         if material.cutout:
-            made["opacity"] = opacity(material.texture)
+            fields["opacity"] = opacity(material.texture)
     else:
-        made["tint"] = np.repeat(mesh.tint[:, None] * F(dark), 3, 1)
+        fields["tint"] = np.repeat(mesh.tint[:, None] * F(dark), 3, 1)
     finish, rough = FINISHES.get(surface, "matt"), material.roughness
     standing = wetness_and_snow(mesh, material, rain, snow)
     if snow > 0 and standing[..., 1].max(initial=0.0) > 0.01:
-        made |= {"share": standing[..., 1], "over": np.array([0.80, 0.82, 0.86], F)}
+        fields |= {"share": standing[..., 1], "over": np.array([0.80, 0.82, 0.86], F)}
     elif rain > 0 and surface in (Surface.ASPHALT, Surface.PAINT, Surface.PAVEMENT):
         finish, rough = "wet", 0.33 - 0.10 * rain
-        puddle = tinted(material.texture, step, 0.75 * dark) if material.texture else np.array([0.05, 0.05, 0.05], F)
-        made |= {"share": standing[..., 0], "over": puddle, "over_finish": "wet", "over_roughness": 0.04}
+        puddle = (
+            tint_texture(material.texture, step, 0.75 * dark) if material.texture else np.array([0.05, 0.05, 0.05], F)
+        )
+        fields |= {"share": standing[..., 0], "over": puddle, "over_finish": "wet", "over_roughness": 0.04}
     value = light.group(material.emission)
     if value * light.exposure * float(tint.max()) > SHINES:
-        made["radiance"] = _radiance(material, step, tint, value)
-        made["lights"] = LIT.get(material.emission, 0.0)
-    make = (kind, step if material.texture else None, rain, snow, "share" in made)
-    return MaterialMesh(material.name, make, mesh.position, mesh.normal, mesh.uv, finish, rough, **made)
+        fields["radiance"] = _radiance(material, step, tint, value)
+        fields["lights"] = LIT.get(material.emission, 0.0)
+    make = (kind, step if material.texture else None, rain, snow, "share" in fields)
+    return MaterialMesh(material.name, make, mesh.position, mesh.normal, mesh.uv, finish, rough, **fields)
 
 
 def _radiance(material: Material, step: tuple[int, ...], tint: np.ndarray, value: float) -> np.ndarray:
     if material.texture:
-        return tinted(material.texture, step, 1.0) * F(value)
+        return tint_texture(material.texture, step, 1.0) * F(value)
     return np.asarray(tint, F) * F(value)
 
 
 @lru_cache(maxsize=400)
-def tinted(name: str, step: tuple[int, ...], share: float) -> np.ndarray:
+def tint_texture(name: str, step: tuple[int, ...], share: float) -> np.ndarray:
     """A texture's linear albedo times a tint and a share, float32 [H, W, 3]."""
     colour = (np.array(step, F) / TINTS) ** 2
     return decoded()[texture(name)[..., :3]] * colour * F(share)
@@ -141,29 +144,29 @@ def tinted(name: str, step: tuple[int, ...], share: float) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def opacity(name: str) -> np.ndarray:
-    """A texture's alpha, float32 [H, W, 1]; what is half there or more is there."""
+    """A texture's alpha as 0 or 1, float32 [H, W, 1]."""
     return (texture(name)[..., 3:] > 127).astype(F)
 
 
 def finer(mesh: Mesh, eye: np.ndarray) -> Mesh:
-    """The same floor in triangles small enough, near the eye, to carry water and snow at their corners."""
-    done: list[Mesh] = []
+    """The same floor subdivided near the eye, so that its corners can carry water and snow."""
+    parts: list[Mesh] = []
     for _ in range(18):
         corner = mesh.position
         edges = np.linalg.norm(corner - np.roll(corner, -1, 1), axis=-1)  # of corner k to the next
         away = np.hypot(*np.moveaxis(corner.mean(1)[:, :2] - eye[:2], -1, 0)) - edges.max(1)
         long = edges.max(1) > np.where(away < 90.0, np.maximum(FINE, PER_METRE * away), 1e9)
-        done.append(_taken(mesh, np.flatnonzero(~long)))
+        parts.append(_select(mesh, np.flatnonzero(~long)))
         if not long.any():
             break
-        mesh = _halved(_taken(mesh, np.flatnonzero(long)), edges[long].argmax(1))
+        mesh = _bisect(_select(mesh, np.flatnonzero(long)), edges[long].argmax(1))
     else:
-        done.append(mesh)
-    return join(done)
+        parts.append(mesh)
+    return join(parts)
 
 
-def _halved(mesh: Mesh, edge: np.ndarray) -> Mesh:
-    """Every triangle cut in two across its longest edge, which begins at that corner."""
+def _bisect(mesh: Mesh, edge: np.ndarray) -> Mesh:
+    """Every triangle cut in two across its longest edge; `edge` is that edge's first corner."""
     rows = np.arange(len(mesh))
     a, b, c = edge, (edge + 1) % 3, (edge + 2) % 3
 
@@ -178,7 +181,7 @@ def _halved(mesh: Mesh, edge: np.ndarray) -> Mesh:
 
 
 def wetness_and_snow(mesh: Mesh, material: Material, rain: float, snow: float) -> np.ndarray:
-    """At every corner how much of a puddle and of snow there is, float32 [T, 3, 2], as plain shading has it."""
+    """Shares of puddle and snow at every corner, float32 [T, 3, 2], as in plain shading."""
     out = np.zeros((len(mesh), 3, 2), F)
     if rain > 0 or snow > 0:
         kind = int(material.surface)
@@ -188,7 +191,7 @@ def wetness_and_snow(mesh: Mesh, material: Material, rain: float, snow: float) -
 
 @njit(cache=True, error_model="numpy")
 def _standing(out, position, normal, uv, kind, lane, rain, snow):
-    """As world.render.resolve and world.render.shading tell of a pixel near the eye."""
+    """As world.render.resolve and world.render.shading compute them for a pixel near the eye."""
     one, zero = F(1.0), F(0.0)
     for triangle in range(len(out)):
         for corner in range(3):

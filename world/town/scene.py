@@ -1,6 +1,6 @@
 """The town's static scene: ground layers, houses, blocks of flats, trees, lamps and signal posts, in tiles.
 
-Everything is drawn from one seeded generator, so a town always looks the same.
+One seeded generator draws everything, so a town always looks the same.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ GLASS: Colour = (92, 114, 136)
 CROWNS: tuple[Colour, ...] = ((84, 132, 66), (100, 146, 74), (70, 116, 70))
 TRUNK: Colour = (104, 82, 64)
 METAL: Colour = (92, 94, 98)
-CELL = 1.0  # m: occupancy raster
+CELL = 1.0  # m per pixel of the occupancy raster
 
 
 @dataclass(frozen=True, slots=True)
 class StreetStyle:
     """How streets are lined: shares in [0, 1], lengths in m."""
 
-    built_up: float  # share of street sides with buildings
-    filled: float  # of these, share of plots that are built on
-    houses: float  # share of narrow plots with a house under a pitched roof instead of flats
+    building_share: float  # of street sides
+    plot_share: float  # of plots on such sides that are built on
+    houses: float  # share of narrow plots with a pitched-roof house instead of flats
     floors: tuple[int, int]  # of flats
-    setback: tuple[float, float]
+    setback: tuple[float, float]  # from the pavement
     gap: tuple[float, float]  # between plots
     trees: float  # along the pavement
     garden: int  # trees and bushes on a plot without flats
@@ -52,7 +52,7 @@ LOOKS = {
 
 
 class Raster:
-    """A boolean map of the town with `cell` m a pixel."""
+    """A boolean map of the town, `cell` m per pixel."""
 
     def __init__(self, bounds: tuple[float, float, float, float], cell: float, margin: float = 60.0) -> None:
         self.cell = cell
@@ -69,29 +69,29 @@ class Raster:
         return [((x - self.origin[0]) / self.cell, (y - self.origin[1]) / self.cell) for x, y in shape]
 
     def fill(self, shape: np.ndarray, value: int = 1) -> None:
-        """Set a polygon [N, 2]."""
+        """Sets a polygon [N, 2]."""
         self._draw.polygon(self._pixels(shape), fill=value)
         self._array = None
 
     def fill_line(self, shape: np.ndarray, width: float, value: int = 1) -> None:
-        """Set a ribbon of `width` m around a polyline."""
+        """Sets a ribbon of `width` m around a polyline."""
         left, right = offset_line(shape, width / 2), offset_line(shape, -width / 2)
         self.fill(np.concatenate([left, right[::-1]]), value)
 
     def at(self, points: np.ndarray) -> np.ndarray:
-        """Is each point [N, 2] set? Outside the map: no."""
+        """The values at points [N, 2]; False outside the map."""
         if self._array is None:
             self._array = np.asarray(self._image) > 0
         col = ((points[:, 0] - self.origin[0]) / self.cell).astype(int)
         row = ((points[:, 1] - self.origin[1]) / self.cell).astype(int)
         ok = (col >= 0) & (row >= 0) & (col < self.size[0]) & (row < self.size[1])
-        found = np.zeros(len(points), dtype=bool)
-        found[ok] = self._array[row[ok], col[ok]]
-        return found
+        values = np.zeros(len(points), dtype=bool)
+        values[ok] = self._array[row[ok], col[ok]]
+        return values
 
 
 class Scene:
-    """Static meshes by layer and tile; `solid` is what a car cannot pass, `drivable` lanes and junctions."""
+    """Static meshes by layer and tile. solid: what a car cannot pass; drivable: lanes and junctions."""
 
     def __init__(self, network: RoadNetwork, seed: int | str, look: str = "mixed") -> None:
         self.network, self._look = network, LOOKS[look]
@@ -99,7 +99,7 @@ class Scene:
         self.objects: Tiles = defaultdict(MeshBuilder)
         self.drivable = Raster(network.bounds, 0.25)
         self.solid = Raster(network.bounds, 0.5)
-        self._taken = Raster(network.bounds, CELL)
+        self._occupied = Raster(network.bounds, CELL)
         self._rng = random.Random(f"scene-{seed}")
         self._lamps: list[tuple[float, float]] = []
         self._mark_roads()
@@ -109,15 +109,15 @@ class Scene:
         n = self.network
         for shape in n.junctions.values():
             self.drivable.fill(shape)
-            self._taken.fill(shape)
+            self._occupied.fill(shape)
         for shape in n.walking_areas:
             self.drivable.fill(shape, 0)
-            self._taken.fill(shape)
+            self._occupied.fill(shape)
         for lane in n.lanes.values():
             self.drivable.fill_line(lane.shape, lane.width)
-            self._taken.fill_line(lane.shape, lane.width + 1.0)
+            self._occupied.fill_line(lane.shape, lane.width + 1.0)
         for lane in n.sidewalks.values():
-            self._taken.fill_line(lane.shape, lane.width + 0.4)
+            self._occupied.fill_line(lane.shape, lane.width + 0.4)
 
     def _line_streets(self) -> None:
         rng = self._rng
@@ -132,17 +132,17 @@ class Scene:
                 at += rng.uniform(26, 32)
             look = self._look
             at = rng.uniform(-4, 4)
-            built_up = rng.random() < look.built_up
+            has_buildings = rng.random() < look.building_share
             while at < total + 2:  # buildings behind the pavement
                 width = rng.uniform(9, 17)
-                built = built_up and rng.random() < look.filled
-                if built:
+                building = has_buildings and rng.random() < look.plot_share
+                if building:
                     self._building(walk.shape, at, width, -walk.width / 2 - rng.uniform(*look.setback))
-                garden = range(look.garden) if built else (1, 2)
+                garden = range(look.garden) if building else (1, 2)
                 for k in garden:  # in front of a house, or where there is none
-                    deep = 1.2 + rng.uniform(0, look.setback[0]) if built else 2.5 * k + (k - 1)
+                    deep = 1.2 + rng.uniform(0, look.setback[0]) if building else 2.5 * k + (k - 1)
                     x, y, _ = self._along(walk.shape, at + width * rng.random(), -walk.width / 2 - deep)
-                    if built and rng.random() < 0.6:
+                    if building and rng.random() < 0.6:
                         self._bush(x, y)
                     else:
                         self._tree(x, y)
@@ -164,11 +164,11 @@ class Scene:
         return float(x), float(y), heading
 
     def _free(self, shape: np.ndarray) -> bool:
-        """Is a rectangle [4, 2] free of roads and houses?"""
+        """Whether a rectangle [4, 2] is free of roads and houses."""
         u, v = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
         a, b, _, d = shape
         points = a + u.reshape(-1, 1) * (b - a) + v.reshape(-1, 1) * (d - a)
-        return not bool(self._taken.at(points).any())
+        return not bool(self._occupied.at(points).any())
 
     def _lamp(self, x: float, y: float, heading: float) -> None:
         if any((x - a) ** 2 + (y - b) ** 2 < 200 for a, b in self._lamps):
@@ -179,13 +179,13 @@ class Scene:
         post.box((-0.08, 0.0, 6.05), (0.08, 1.9, 6.2), METAL, TownSurface.WALL, bottom=True)
         post.box((-0.3, 1.2, 5.85), (0.3, 2.2, 6.08), (214, 214, 204), TownSurface.LAMP, bottom=True)
         where = np.array([x, y])
-        self.objects[tile_of(where)].placed(post, x, y, heading)
+        self.objects[tile_of(where)].add(post, x, y, heading)
 
     def _tree(self, x: float, y: float, street: bool = False) -> None:
         rng = self._rng
         where = np.array([[x, y]])
         around = np.array([[x + dx, y + dy] for dx in (-0.8, 0.8) for dy in (-0.8, 0.8)])
-        if self._taken.at(where if street else around).any():
+        if self._occupied.at(where if street else around).any():
             return
         size, tall = rng.uniform(0.85, 1.25), rng.uniform(2.0, 2.6)
         colour = rng.choice(CROWNS)
@@ -199,15 +199,15 @@ class Scene:
                 low = [(r0 * size * math.cos(t), r0 * size * math.sin(t), z0) for t in (a, b)]
                 high = [(r1 * size * math.cos(t), r1 * size * math.sin(t), z1) for t in (b, a)]
                 tree.polygon([*low, *high], colour, TownSurface.FOLIAGE)
-        self.objects[tile_of(where[0])].placed(tree, x, y, 0.0)
+        self.objects[tile_of(where[0])].add(tree, x, y, 0.0)
         post = np.array([[x - 0.3, y - 0.3], [x + 0.3, y - 0.3], [x + 0.3, y + 0.3], [x - 0.3, y + 0.3]])
         self.solid.fill(post)
-        self._taken.fill(post)
+        self._occupied.fill(post)
 
     def _bush(self, x: float, y: float) -> None:
-        """A bush, no higher than a bonnet: it can be driven over."""
+        """A bush, low enough to be driven over."""
         rng = self._rng
-        if self._taken.at(np.array([[x + dx, y + dy] for dx in (-0.6, 0.6) for dy in (-0.6, 0.6)])).any():
+        if self._occupied.at(np.array([[x + dx, y + dy] for dx in (-0.6, 0.6) for dy in (-0.6, 0.6)])).any():
             return
         size = rng.uniform(0.5, 1.0)
         bush = MeshBuilder()
@@ -215,7 +215,7 @@ class Scene:
         inset = (0.25 * size, 0.25 * size, 0.25 * size, 0.25 * size)
         crown = rng.choice(CROWNS)
         bush.box((-half[0], -half[1], 0), (half[0], half[1], 1.1 * size), crown, TownSurface.FOLIAGE, inset=inset)
-        self.objects[tile_of(np.array([x, y]))].placed(bush, x, y, rng.uniform(0, 1))
+        self.objects[tile_of(np.array([x, y]))].add(bush, x, y, rng.uniform(0, 1))
 
     def _building(self, line: np.ndarray, at: float, width: float, setback: float) -> None:
         rng = self._rng
@@ -231,11 +231,11 @@ class Scene:
         )
         if not self._free(corner):
             return
-        self._taken.fill(corner)
+        self._occupied.fill(corner)
         self.solid.fill(corner)
         floors = min(2, rng.randint(*look.floors)) if house else rng.randint(*look.floors)
         mesh = _house(rng, width, depth, floors, house)
-        self.objects[tile_of(corner[0])].placed(mesh, x, y, heading)
+        self.objects[tile_of(corner[0])].add(mesh, x, y, heading)
 
 
 def _house(rng: random.Random, width: float, depth: float, floors: int, pitched: bool) -> MeshBuilder:

@@ -1,4 +1,4 @@
-"""Spray: the mist that wheels throw up behind a moving vehicle on a wet road, as soft puffs over the picture."""
+"""Spray: the mist behind moving vehicles on a wet road, as soft puffs over the picture."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from world.town.traffic import Other
 HEIGHT, WIDTH = 144, 256
 FOCAL, CAMERA_HEIGHT = WIDTH / 2, 1.5
 NEAREST, FARTHEST = 3.0, 45.0  # m ahead of the camera
-SLOWEST, FULL = 2.5, 13.0  # m/s: from which spray is thrown, and thrown in full
-BEHIND = (0.2, 1.2, 2.4)  # m behind the rear of each puff, more with speed
-REACH = 2.0  # of a puff's radius: further out it is too faint to be seen
+SLOWEST, FULL = 2.5, 13.0  # m/s from which there is spray, and full spray
+BEHIND = (0.2, 1.2, 2.4)  # m from the rear to each puff; more with speed
+REACH = 2.0  # radii of a puff; further out it is too faint
 
 
 @dataclass(frozen=True, slots=True)
 class Puff:
-    """A ball of mist: m ahead of the camera, to the left and above the road, its radius in m, density in [0, 1]."""
+    """A ball of mist: m ahead of the camera, left and above the road, radius in m, density in [0, 1]."""
 
     ahead: float
     left: float
@@ -32,8 +32,8 @@ class Puff:
 
 
 def puffs(others: list[Other], x: float, y: float, heading: float) -> list[Puff]:
-    """Mist behind every vehicle that moves before the camera, for our car's rear axle at (x, y)."""
-    found = []
+    """The mist behind every moving vehicle in view, for our car's rear axle at (x, y)."""
+    out = []
     c, s = math.cos(heading), math.sin(heading)
     for other in others:
         kind = KINDS.get(other.kind)
@@ -49,14 +49,14 @@ def puffs(others: list[Other], x: float, y: float, heading: float) -> list[Puff]
                 radius = kind.width * (0.55 + 0.22 * number)
                 up = 0.2 + 0.12 * kind.height + 0.12 * number
                 density = (0.4 + 0.6 * pace) * (1.0 - 0.25 * number) * min(1.0, ahead / 9.0)
-                found.append(Puff(ahead, left, up, radius, density))
-    return found
+                out.append(Puff(ahead, left, up, radius, density))
+    return out
 
 
-def mist(found: Sequence[Puff], depth: np.ndarray, grain: np.ndarray) -> np.ndarray:
-    """How much of each pixel is mist, float32 [H, W]. `depth` (m) hides what is behind; `grain` [H, W] makes it uneven."""
-    left = np.ones((HEIGHT, WIDTH), np.float32)
-    for puff in found:
+def mist(balls: Sequence[Puff], depth: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    """Share of mist per pixel, float32 [H, W]. depth (m) occludes it; grain [H, W] makes it uneven."""
+    clarity = np.ones((HEIGHT, WIDTH), np.float32)
+    for puff in balls:
         scale = FOCAL / puff.ahead
         column, row = WIDTH / 2 - puff.left * scale, HEIGHT / 2 + (CAMERA_HEIGHT - puff.up) * scale
         wide, high = puff.radius * scale, 0.6 * puff.radius * scale
@@ -68,6 +68,6 @@ def mist(found: Sequence[Puff], depth: np.ndarray, grain: np.ndarray) -> np.ndar
         along = np.exp(-(((np.arange(r0, r1, dtype=np.float32) + 0.5 - row) / high) ** 2))
         part = slice(r0, r1), slice(c0, c1)
         ball = puff.density * along[:, None] * across[None] * grain[part]
-        seen = np.clip((depth[part] - puff.ahead) / puff.radius + 2.0, 0.0, 1.0)  # of what lies in it, a part
-        left[part] *= 1.0 - np.minimum(ball, 1.0) * seen
-    return 1.0 - left
+        hidden = np.clip((depth[part] - puff.ahead) / puff.radius + 2.0, 0.0, 1.0)  # of what lies in it, a part
+        clarity[part] *= 1.0 - np.minimum(ball, 1.0) * hidden
+    return 1.0 - clarity

@@ -1,7 +1,7 @@
-"""Lessons for the painter: moments of drives through a split's towns, each with what the path tracer sees of it.
+"""Lessons for the renderer: moments of drives through a split's towns, each path-traced.
 
-A lesson is decided by (seed, split, its number) alone. It keeps the scene, not its G-buffer, so that the code that draws in play makes
-that again; and exposed linear radiance before air in float16, a layer for each kind of light.
+(seed, split, number) determine a lesson. It stores the scene, not its G-buffer, which play's own code renders again,
+and exposed linear radiance before air in float16, one layer per kind of light.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from world.scene.state import Place, SceneState, from_bytes, to_bytes
 from world.telling import Count
 from world.town.pathtracer import choose, mitsuba, trace_state
 
-VERSION = 2  # of what a number gives
-TRACED = 3  # version of how that is traced
+VERSION = 2  # raise it when a number gives another lesson
+TRACE_VERSION = 3  # raise it when tracing changes
 LEAST, MOST = 15, 160  # steps of a drive before its lesson
-MOMENTS = 4  # of a drive, of which one becomes the lesson
+MOMENTS = 4  # candidates per drive, of which one becomes the lesson
 NEAR = 30.0  # m within which road users count
 TIMES = {TimeOfDay.DAY: 0.42, TimeOfDay.NIGHT: 0.28, TimeOfDay.DUSK: 0.15, TimeOfDay.DAWN: 0.15}
-LARGE = 0.1  # share of lessons drawn at LARGE_SIZE
+LARGE = 0.1  # share of lessons at LARGE_SIZE
 SIZE, LARGE_SIZE = (144, 256), (288, 512)
-SAMPLES = 8  # paths a pixel
+SAMPLES = 8  # paths per pixel
 SPLITS = ("train", "validation", "test")
 KINDS = (
     Weather.CLEAR,
@@ -54,56 +54,59 @@ KINDS = (
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """A moment, and what the path tracer saw: layers float16 [H, W, 3] by name, exposed linear radiance before air."""
+    """A moment and its path tracing. layers: float16 [H, W, 3] by name, exposed linear radiance before air."""
 
     state: SceneState
     rig: Rig
     layers: dict[str, np.ndarray]
 
     @property
-    def exposed(self) -> np.ndarray:
-        """All layers together, float32 [H, W, 3]."""
+    def exposed_radiance(self) -> np.ndarray:
+        """The sum of all layers, float32 [H, W, 3]."""
         return np.sum([np.asarray(layer, np.float32) for layer in self.layers.values()], 0)
 
 
 def moment(seed: int, split: str, number: int) -> tuple[SceneState, Rig]:
-    """The scene and camera of a lesson; of some moments of one drive that with most to see."""
+    """The scene and camera of a lesson: one of several moments of a drive, drawn by how much there is to see."""
     random = np.random.default_rng([VERSION, seed, SPLITS.index(split), number])
     names = towns()[split]
     place = load_place(names[random.integers(len(names))])
     control = _conditions(random) if split == "train" else condition(number)
     state = start(place, int(random.integers(2**31)), control, float(random.uniform(0, 13)))
-    if split == "train" and random.random() < 0.25:  # on the way to other weather or another hour
+    if split == "train" and random.random() < 0.25:  # while weather or hour change
         control = _conditions(random)
     ends = sorted(random.integers(LEAST, MOST, MOMENTS))
     event, begins = _event(random), int(random.integers(0, max(1, ends[-1] - LEAST)))
     command = int(random.choice([Command.FOLLOW, Command.LEFT, Command.RIGHT, Command.STRAIGHT]))
     speed = float(random.uniform(4, 14))
-    found: list[SceneState] = []
+    candidates: list[SceneState] = []
     for now in range(ends[-1] + 1):
         if now == begins:
             control = control.with_(**event)
         action = drive(state, command, speed)
         state = step(state, [control.with_(steer=action[0], accel=action[1], command=command)])
         if now in ends:
-            found.append(state)
-    worth = np.exp([1.2 * _worth(one) for one in found])
-    state = found[int(random.choice(len(found), p=worth / worth.sum()))]
+            candidates.append(state)
+    worth = np.exp([1.2 * _worth(one) for one in candidates])
+    state = candidates[int(random.choice(len(candidates), p=worth / worth.sum()))]
     return state, _rig(random, LARGE if split == "train" else 0.0)
 
 
 def condition(number: int) -> Control:
-    """Weather and time of a lesson that is not for training: they go round, the least common levels with them."""
+    """Weather and time of a lesson for evaluation: they cycle, the rarest levels included."""
     kind, time, level = KINDS[number % 4], number // 4 % 4, number // 16 % 3
     return Control(weather=int(kind) + (level if kind else 0), time=time)
 
 
 def make(seed: int, split: str, number: int, samples: int = SAMPLES, device: str = "cpu") -> Lesson:
-    """One lesson, traced with that many paths a pixel on cpu or cuda (whose noise is another)."""
+    """One lesson, traced with `samples` paths per pixel on cpu or cuda (whose noise differs).
+
+    SimulatorError without Mitsuba.
+    """
     state, rig = moment(seed, split, number)
-    light, traced = trace_state(plain_renderer(), state, rig, samples=samples, seed=number, device=device)
+    light, result = trace_state(plain_renderer(), state, rig, samples=samples, seed=number, device=device)
     exposure = np.float32(light.exposure)
-    layers = {name: (exposure * value).astype(np.float16) for name, value in traced.layers.items()}
+    layers = {name: (exposure * value).astype(np.float16) for name, value in result.layers.items()}
     return Lesson(state, rig, layers)
 
 
@@ -117,37 +120,37 @@ def teach(
     samples: int = SAMPLES,
     device: str = "auto",
 ) -> Path:
-    """Makes lessons 0 to `lessons` of a split into files in `out`; those that are there are kept. device: auto, cpu or cuda.
+    """Makes lessons 0 to `lessons` of a split into files in `out`; existing files are kept. device: auto, cpu or cuda.
 
-    Raises DataError for a split or device that does not exist, a folder of other lessons or one that cannot be written, and a full
-    disk; SimulatorError without Mitsuba, and when a process dies.
+    DataError for an unknown split or device, for a folder of other lessons or that cannot be written, and on a full
+    disk; SimulatorError without Mitsuba, and where a process dies.
     """
     if split not in SPLITS:
         raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
     if lessons < 1 or workers < 1 or samples < 4:
         raise DataError("Ask for at least one frame, one worker and four samples.")
-    mitsuba(device := choose(device))  # says what is missing before anything begins
+    mitsuba(device := choose(device))  # fails early where something is missing
     claim(out, {"version": VERSION, "assets": fingerprint(), "seed": seed, "split": split, "samples": samples})
     tidy(out)
     todo = [number for number in range(lessons) if not path_of(out, number).exists()]
-    done = lessons - len(todo)
+    count = lessons - len(todo)
     if progress:
-        progress(done, lessons)
+        progress(count, lessons)
     rows = [(out, seed, split, number, samples, device) for number in todo]
     for _ in each(_write, rows, workers, out, traces=True):
-        done += 1
+        count += 1
         if progress:
-            progress(done, lessons)
+            progress(count, lessons)
     return out
 
 
 def path_of(folder: Path, number: int) -> Path:
-    """The file of the lesson with that number; it may not be there."""
+    """The file of the lesson with that number, whether it exists or not."""
     return folder / f"{number:06d}.npz"
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Of all lessons in a folder. DataError where there is none."""
+    """The files of all lessons in a folder. DataError where there is none."""
     paths = sorted(folder.glob("[0-9]*.npz"))
     if not paths:
         raise DataError(f"{folder} holds no lessons; make some with `lucidrive collect --teacher`.")
@@ -155,7 +158,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def header(path: Path) -> dict[str, Any]:
-    """What a lesson or a film says of itself. DataError where it is damaged."""
+    """The description in a lesson's or film's file. DataError where it is damaged."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return dict(json.loads(str(file["about"])))
@@ -164,29 +167,29 @@ def header(path: Path) -> dict[str, Any]:
 
 
 def town_by_town(lessons: Iterable[Path]) -> list[Path]:
-    """In an order in which a town's tiles are made once. DataError for a damaged one."""
+    """Sorts lessons by town, so that a town's tiles are made once. DataError for a damaged one."""
     return sorted(lessons, key=lambda path: header(path)["place"])
 
 
 def of_these_assets(about: dict[str, Any]) -> bool:
-    """Whether lessons whose lessons.json says that are of what is drawn today. KeyError where it does not say."""
+    """Whether lessons with that lessons.json are of the current assets. KeyError where it does not state them."""
     return (about["version"], about["assets"]) == (VERSION, fingerprint())
 
 
 @lru_cache(maxsize=1)
 def fingerprint() -> str:
-    """Of the assets: materials, textures, and what stands round two points of a town; and of how they are traced."""
-    found = hashlib.sha256(repr((TRACED, MATERIALS)).encode())
-    found.update(library().atlas.packed.tobytes())
+    """Hash of the assets (materials, textures, the surroundings of two points of a town) and of the tracing."""
+    digest = hashlib.sha256(repr((TRACE_VERSION, MATERIALS)).encode())
+    digest.update(library().atlas.packed.tobytes())
     tiles = Tiles(load_place(towns()["train"][0]))
     for x, y in tiles.place.map.streets[0].centre[0], tiles.place.map.streets[-1].centre[0]:
         for piece in tiles.near(float(x), float(y), 0.0):
-            found.update(piece.mesh.position.tobytes() + piece.mesh.material.tobytes() + piece.mesh.tint.tobytes())
-    return found.hexdigest()[:16]
+            digest.update(piece.mesh.position.tobytes() + piece.mesh.material.tobytes() + piece.mesh.tint.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def claim(folder: Path, request: dict[str, object]) -> None:
-    """DataError where `folder` holds lessons of another kind or cannot be written."""
+    """Marks `folder` as holding these lessons. DataError where it holds others or cannot be written."""
     path = folder / "lessons.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -207,20 +210,20 @@ def claim(folder: Path, request: dict[str, object]) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Removes the half files of processes that died."""
+    """Removes unfinished files of processes that died."""
     for path in folder.glob(".*-*.npz"):
         try:
             os.kill(int(path.stem.split("-")[1]), 0)
         except ProcessLookupError:
             path.unlink(missing_ok=True)
         except (PermissionError, ValueError, OverflowError):
-            continue  # somebody else's process, or no file of ours
+            continue  # another user's process, or not one of our files
 
 
 def read(path: Path) -> Lesson:
-    """A lesson from its file. DataError where it is damaged."""
+    """Reads a lesson. DataError where it is damaged."""
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             parts = {name.removeprefix("state."): file[name].tobytes() for name in file if name.startswith("state.")}
             layers = {name.removeprefix("layer."): file[name] for name in file if name.startswith("layer.")}
@@ -233,7 +236,7 @@ def read(path: Path) -> Lesson:
 
 
 def write(lesson: Lesson, folder: Path, number: int) -> None:
-    """Beside its place first: a file that has its name is whole."""
+    """Writes a lesson, aside first and then renamed: a file of the final name is whole."""
     place: Place = lesson.state.places[0]
     aside = folder / f".{number:06d}-{os.getpid()}.npz"
     arrays: dict[str, Any] = {f"layer.{name}": value for name, value in lesson.layers.items()}
@@ -261,7 +264,7 @@ def _event(random: np.random.Generator) -> dict[str, int]:
 
 
 def some_event(random: np.random.Generator) -> dict[str, int]:
-    """Fields of a Control: any event, with a side where it has one, and a level."""
+    """Fields of a Control: a random event, with a side where it has one, and a level."""
     event = Event(int(random.integers(1, len(Event))))
     side = int(random.choice([Side.LEFT, Side.RIGHT])) if event in SIDED_EVENTS else int(Side.NONE)
     return {"event": int(event), "side": side, "level": int(random.integers(1, 4))}
@@ -282,7 +285,7 @@ def _rig(random: np.random.Generator, large: float) -> Rig:
 
 
 def _worth(state: SceneState) -> float:
-    """How much there is to see: road users before the car, a turn, an event."""
+    """How much there is to see: road users ahead, a turn, an event."""
     ego, agents = state.ego[0], state.agents[0]
     dx, dy = agents["x"] - ego["x"], agents["y"] - ego["y"]
     cos, sin = np.cos(ego["heading"]), np.sin(ego["heading"])

@@ -1,81 +1,48 @@
-"""The town itself: one drive, frame by frame. Row t of a drive is frame t, its labels, and the control that leads to t + 1."""
+"""The town: one drive, frame by frame. Row t of a drive is frame t, its labels, and the control that leads to t + 1."""
 
 from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
-from world.controls import DT, Command, Event, TimeOfDay, Weather
+from world.controls import DT, Command
 from world.errors import SimulatorError
-from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, WHEELBASE, Motion
+from world.kinematics import REAR_AXLE_TO_FRONT, WHEELBASE, Motion
 from world.kinematics import step as drive_step
 from world.town import expert
-from world.town.actors import Actors, Signals, VisiblePixels, seen
+from world.town.actors import Actors, Signals, VisiblePixels, visible_pixels
 from world.town.camera import TownCamera
+from world.town.collision import Collision, touch
 from world.town.detour import blocking, lane_free, swing
 from world.town.events import Events
 from world.town.events.base import relative
-from world.town.models import KINDS
+from world.town.lane_index import LaneIndex
 from world.town.network import RoadNetwork, load, name_of
+from world.town.options import CHANGES, FICKLE, THROUGH, TIMES, WEATHERS, Options, draw, draw_target
 from world.town.pilots import Situation
 from world.town.recovery import clear_ahead
-from world.town.route import Fix, LaneIndex, Route, RouteTurn
+from world.town.route import Fix, Route, RouteTurn
 from world.town.scene import Scene
 from world.town.spray import puffs
 from world.town.traffic import Other, SumoTraffic
 from world.town.weather import Developer
 from world.weather import Atmosphere
 
-JUNCTION_CAP = 60.0
+JUNCTION_CAP = 60.0  # m
 ARMS = {"l": 1, "s": 2, "r": 4}  # bits of the directions that a junction leads to
-LIGHT_SEEN, ASKED = 40.0, 65.0  # m to the junction: a light is looked at, a green is asked for
+LIGHT_SEEN, GREEN_REQUEST = 40.0, 65.0  # m to the junction at which a light counts, and a green is requested
 LIGHTS = {None: 0, "r": 1, "y": 2, "g": 3}
-CHANGES = (5.0, 14.0), (2.0, 5.0)  # s between changes of weather or time: of ordinary drives, and of fickle ones
-FICKLE = 0.4  # of the drives
-WEATHERS = {weather: 3.5 if weather == Weather.CLEAR else 0.7 for weather in Weather}  # how often each is drawn
-TIMES = {TimeOfDay.DAY: 5.0, TimeOfDay.NIGHT: 2.2, TimeOfDay.DAWN: 1.4, TimeOfDay.DUSK: 1.4}
-SPAWNS = 500  # places tried to start from
-THROUGH = 0.5  # share of drives along the main roads, faster and with fewer turns
-TARGETS = ((8, 25), (20, 50), (45, 60))  # km/h: target speeds are drawn from these
-T = TypeVar("T")
-CENTRE = WHEELBASE / 2  # m from the rear axle to the car's middle
-
-
-def _draw(rng: random.Random, weights: dict[T, float], besides: T | None = None) -> T:
-    """One of the keys by weight, another than `besides`."""
-    keys = [key for key in weights if key != besides]
-    return rng.choices(keys, [weights[key] for key in keys])[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a drive is made of. None: drawn by the seed, and changing along the way."""
-
-    weather: Weather | None = None
-    time: TimeOfDay | None = None
-    event: Event | None = None
-    events: float = 1.0  # rate; 0: none
-    changes: bool = True  # do weather and time change along the way
-    turns: str = ""  # directions (l, r, s) at the first junctions
-    lane: str | None = None  # where to start
-    greens: float = 0.0  # share of red lights that turn green as our car comes
-
-
-@dataclass(frozen=True, slots=True)
-class Collision:
-    """What our car touched: a kind of `models.KINDS`, "person" or "solid"; `ours`: we ran into it, not it into us."""
-
-    kind: str
-    id: str
-    ours: bool
+SPAWNS = 500  # start places to try
+CENTRE = WHEELBASE / 2  # m from the rear axle to the car's centre
 
 
 class Town:
-    """A town with our car in it. The camera may be shared by the towns of a process (`world.town.camera`)."""
+    """A town with our car in it. The camera may be shared by the towns of a process (`world.town.camera`).
+
+    SimulatorError where the network cannot be loaded, or another town's traffic runs in this process.
+    """
 
     def __init__(self, town: int | str, seed: int, camera: TownCamera) -> None:
         """`town`: a number of `network.TOWNS`, or the path of a network file."""
@@ -92,17 +59,17 @@ class Town:
         self._edges = sorted(self.network.edge_lanes)
 
     def close(self) -> None:
-        """End the traffic and take our actors off the camera."""
+        """Ends the traffic and removes our actors from the camera."""
         self.traffic.close()
         self.actors.reset()
 
     def restart(self, seed: int) -> None:
-        """Begin the traffic anew: the same drive can be driven again, to the pixel."""
+        """Restarts the traffic, so that the same drive can be repeated exactly."""
         self.close()
         self.traffic = SumoTraffic(self.network, seed)
 
     def reset(self, seed: int, options: Options | None = None) -> None:
-        """Put our car somewhere and begin another drive."""
+        """Places our car and begins another drive. SimulatorError where the options' lane or turns are impossible."""
         self.options = options or Options()
         self._rng = rng = random.Random(f"drive-{self.id}-{seed}")
         self._through = rng.random() < THROUGH
@@ -112,38 +79,38 @@ class Town:
         self._spawn()
         self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 9)), 0.0)
         self.speed = self.motion.speed
-        self.target = self._draw_target()
-        self.weather = _draw(rng, WEATHERS) if self.options.weather is None else self.options.weather
-        self.time = _draw(rng, TIMES) if self.options.time is None else self.options.time
+        self.target = draw_target(rng, self._through)
+        self.weather = draw(rng, WEATHERS) if self.options.weather is None else self.options.weather
+        self.time = draw(rng, TIMES) if self.options.time is None else self.options.time
         self.atmosphere = Atmosphere()
         self.atmosphere.set(self.weather, self.time)
         self.events = Events(rng, self.options.event, self.options.events)
         self._lights = random.Random(f"lights-{seed}")
-        self._stopping = 0.0  # s left of a STOP command's standstill; > 0 while the command is on
+        self._stopping = 0.0  # remaining s of a STOP command's standstill
         self._stop = False
         self._until_stop = rng.uniform(12, 70)
         self._changes = CHANGES[rng.random() < FICKLE]
         self._until_change = rng.uniform(2, self._changes[1])
         self._until_target = rng.uniform(3, 9)
         self._until_lane = rng.uniform(1, 8)
-        self.off_road_seconds, self.waited = 0.0, 0.0
-        self._light_id, self._favoured = "", False  # does the light ahead turn green as we come
+        self.off_road_seconds, self.standing_seconds = 0.0, 0.0
+        self._light_id, self._green_for_us = "", False  # whether the light ahead turns green for us
         self.collided = False
         self.collision: Collision | None = None
         self.lead: str | None = None
         self.lead_distance = JUNCTION_CAP
         self.traffic.place_ego(self.x, self.y, self.heading, self.speed, self.route.edges())
         self.traffic.step(self.x, self.y)
-        self._settle()
+        self._observe()
 
     def _spawn(self) -> None:
         rng = self._rng
         dead = self.network.dead_ends
         if all(name in dead for edge in self._edges for name in self.network.edge_lanes[edge]):
-            dead = frozenset()  # a town of nothing else
+            dead = frozenset()  # there are only dead ends
         if self.options.lane is not None and self.options.lane not in self.network.turns:
-            some = ", ".join(sorted(name for name in self.network.turns if name not in dead)[:4])
-            raise SimulatorError(f"Town {self.id} has no lane '{self.options.lane}'; it has {some} and others.")
+            examples = ", ".join(sorted(name for name in self.network.turns if name not in dead)[:4])
+            raise SimulatorError(f"Town {self.id} has no lane '{self.options.lane}'; it has {examples} and others.")
         for _ in range(SPAWNS):
             edge = rng.choice(self._edges)
             lane = self.network.lanes[self.options.lane or rng.choice(self.network.edge_lanes[edge])]
@@ -162,13 +129,8 @@ class Town:
         where = f"Lane {self.options.lane} of town {self.id}" if self.options.lane else f"Town {self.id}"
         raise SimulatorError(f"{where} has no way that goes {self.options.turns or 'on'}; ask for other turns.")
 
-    def _draw_target(self) -> float:
-        rng = self._rng
-        low, high = rng.choices(TARGETS, (0.06, 0.1, 0.84) if self._through else (0.1, 0.4, 0.5))[0]
-        return rng.uniform(low, high) / 3.6
-
-    def _settle(self) -> None:
-        """After our car has moved: where it is, and what the expert would do."""
+    def _observe(self) -> None:
+        """After our car has moved: updates its position, labels and advice."""
         fix = self.route.locate(self.x, self.y, self.heading)
         nearest = self.index.nearest(self.x, self.y, self.heading)
         if (
@@ -205,28 +167,28 @@ class Town:
         self.lead, self.lead_distance = self.advice.lead, self.advice.lead_distance
 
     def _look_at_light(self, junction: RouteTurn, name: str, distance: float) -> None:
-        """Its colour, where it is near enough to matter; where we are favoured it is asked to change as we come."""
+        """Reads a light near enough to matter, and requests green where it is to turn green for us."""
         if name != self._light_id:
-            self._light_id, self._favoured = name, self._lights.random() < self.options.greens
+            self._light_id, self._green_for_us = name, self._lights.random() < self.options.greens
         state = self.traffic.signal(name, junction.link)
         if distance < LIGHT_SEEN:
             self.light = state
-        if self._favoured and state == "r" and distance < ASKED and not self.traffic.clearing(name):
+        if self._green_for_us and state == "r" and distance < GREEN_REQUEST and not self.traffic.clearing(name):
             self.traffic.hasten(name)
 
     def _measure(self) -> None:
         centre = self._ahead(CENTRE)
         self.off_road = not bool(self.drivable.at(np.array([centre]))[0])
         self.off_road_seconds = self.off_road_seconds + DT if self.off_road else 0.0
-        self.waited = self.waited + DT if self.speed < 0.5 else 0.0
+        self.standing_seconds = self.standing_seconds + DT if self.speed < 0.5 else 0.0
         if not self.collided:
-            self.collision = self._hits()
+            self.collision = touch(self.x, self.y, self.heading, self.speed, self.others, self.scene.solid)
             self.collided = self.collision is not None
-        if self.waited > 0.7 and self.light == "r":
+        if self.standing_seconds > 0.7 and self.light == "r":
             self.traffic.hasten(self._light_id)
 
     def _go_round(self) -> None:
-        """Where something blocks our lane: change lanes, else swing round it."""
+        """Where something blocks our lane: changes lanes, else swings round it."""
         if self.route.changing or self.route.swinging or abs(self.fix.offset) > 1.0:
             return
         block = blocking(self.route, self.others)
@@ -238,14 +200,14 @@ class Town:
         swing(self.route, block, self.speed, self.others, self.drivable)
 
     def _change_lane(self, side: int, within: float = math.inf) -> bool:
-        """Change lanes where there is one on that side and room on it."""
+        """Changes lanes where there is one on that side with room."""
         lane = self.route.neighbour(side)
         if lane is None or not lane_free(self.route, lane, self.x, self.y, self.heading, self.speed, self.others):
             return False
         return self.route.change_lane(side, self.speed, within)
 
     def clear_ahead(self) -> float:
-        """How far (m) our car can go straight on before it touches something; `recovery.REACH` at most."""
+        """m (at most `recovery.REACH`) that our car can drive straight on before it touches something."""
         return clear_ahead(self.x, self.y, self.heading, self.speed, self.scene.solid, self.others)
 
     def situation(self) -> Situation:
@@ -255,39 +217,19 @@ class Town:
     def _ahead(self, distance: float) -> tuple[float, float]:
         return self.x + distance * math.cos(self.heading), self.y + distance * math.sin(self.heading)
 
-    def _hits(self) -> Collision | None:
-        """Does our car touch a vehicle, a person or something solid?"""
-        c, s = math.cos(self.heading), math.sin(self.heading)
-        mx, my = self._ahead(REAR_AXLE_TO_FRONT - EGO_LENGTH / 2)
-        for other in self.others:
-            if abs(other.x - mx) + abs(other.y - my) > 22:
-                continue
-            kind = KINDS.get(other.kind)
-            length, half = (kind.length, kind.width / 2) if kind else (0.3, 0.25)
-            for part in (0.1, 0.3, 0.5, 0.7, 0.9):
-                px = other.x - part * length * math.cos(other.heading) - mx
-                py = other.y - part * length * math.sin(other.heading) - my
-                along, across = px * c + py * s, py * c - px * s
-                if abs(along) < EGO_LENGTH / 2 + 0.1 and abs(across) < EGO_WIDTH / 2 + half - 0.25:
-                    pace = other.speed * math.cos(other.heading - self.heading)
-                    ours = self.speed > 0.3 and (along > -EGO_LENGTH / 4 or self.speed > pace)
-                    return Collision(other.kind, other.id, ours)
-        spots = [(mx + u * c - v * s, my + u * s + v * c) for u in (-2.0, 0.0, 2.0) for v in (-0.8, 0.8)]
-        return Collision("solid", "", True) if self.scene.solid.at(np.array(spots)).any() else None
-
     def choose(self) -> bool:
-        """Before a frame's control: what changes now? True at an event's onset."""
+        """Changes target, weather, stops and lanes before a frame's control; True at an event's onset."""
         rng = self._rng
         self._until_target -= DT
         if self._until_target <= 0:
-            self.target, self._until_target = self._draw_target(), rng.uniform(3, 10)
+            self.target, self._until_target = draw_target(rng, self._through), rng.uniform(3, 10)
         self._until_change -= DT
         if self._until_change <= 0 and self.options.changes:
             self._until_change = rng.uniform(*self._changes)
             if rng.random() < 0.62 and self.options.weather is None:
-                self.weather = _draw(rng, WEATHERS, self.weather)
+                self.weather = draw(rng, WEATHERS, self.weather)
             elif self.options.time is None:
-                self.time = _draw(rng, TIMES, self.time)
+                self.time = draw(rng, TIMES, self.time)
         self._choose_stop()
         self._until_lane -= DT
         if self._until_lane <= 0 and not self.options.turns:
@@ -307,20 +249,20 @@ class Town:
                 self._stop, self._until_stop = False, rng.uniform(25, 80)
 
     def command(self) -> Command:
-        """The navigator's word for this frame."""
+        """The navigator's command for this frame."""
         return Command.STOP if self._stop else self.route.command(self.speed)
 
     def render(self) -> tuple[np.ndarray, VisiblePixels]:
-        """The picture, uint8 [144, 256, 3], and what is seen in it."""
+        """The picture, uint8 [144, 256, 3], and its counts of visible pixels."""
         self.actors.update(self.others, self.x, self.y, self.events.actor)
         self.signals.update(self.traffic)
         raw = self.camera.look(*self._ahead(WHEELBASE), self.heading)
         amounts = self.atmosphere.amounts
         spray = puffs(self.others, self.x, self.y, self.heading) if amounts["rain"] > 0 else []
-        return self._developer.develop(raw, amounts, spray), seen(raw)
+        return self._developer.develop(raw, amounts, spray), visible_pixels(raw)
 
     def step(self, steer: float, accel: float) -> None:
-        """Drive for 0.1 s. After a collision the car stands."""
+        """Drives for 0.1 s; steer, accel in [-1, 1]. After a collision the car stands."""
         before = self.motion
         self.motion = Motion(0.0, 0.0) if self.collided else drive_step(before, steer, accel)
         self.speed = self.motion.speed
@@ -333,10 +275,10 @@ class Town:
         self.traffic.step(self.x, self.y)
         self.events.step(self)
         self.atmosphere.step(self.weather, self.time)
-        self._settle()
+        self._observe()
 
     def _road(self) -> dict[str, int]:
-        """Lanes of our direction beside ours, and where the junction ahead leads: 1 for left, 2 straight on, 4 right, summed up.
+        """Numbers of our direction's lanes beside ours, and bits of ARMS of the directions at the junction ahead.
 
         Inside a junction, as before it.
         """
@@ -353,14 +295,14 @@ class Town:
         return self._ahead_of_us
 
     def event_place(self) -> tuple[float, float]:
-        """Where the event's actor is, the nearest of it: m ahead of the camera and to the left; zeros where there is none."""
+        """The nearest of the event's actors, m ahead of the camera and to the left; zeros where there is none."""
         actor = self.events.actor
         theirs = [other for other in self.others if actor is not None and other.id.split(".")[0] == actor]
-        found = [relative(self, other.x, other.y) for other in theirs]
-        return min(found, key=lambda place: math.hypot(*place), default=(0.0, 0.0))
+        places = [relative(self, other.x, other.y) for other in theirs]
+        return min(places, key=lambda place: math.hypot(*place), default=(0.0, 0.0))
 
     def labels(self) -> dict[str, float]:
-        """What is true of this frame (names of the dataset's columns)."""
+        """Labels of this frame, by the dataset's columns."""
         front = self.fix.s + WHEELBASE
         junction = self.route.next_junction(front)
         distance = JUNCTION_CAP if junction is None else min(JUNCTION_CAP, max(0.0, junction.entry - front))

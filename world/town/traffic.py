@@ -1,6 +1,7 @@
-"""Traffic: SUMO moves vehicles and people, keeps the traffic lights, and sees our car as one of its own.
+"""Traffic: SUMO moves vehicles and people, runs the traffic lights, and treats our car as one of its own.
 
-One simulation a process (libsumo). Positions in m, headings in rad (x east, counter-clockwise), speeds in m/s.
+One simulation per process (libsumo). Positions in m, headings in rad (x east, counter-clockwise), speeds in m/s.
+Importing the module raises SimulatorError without SUMO.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ except ImportError as error:
     raise SimulatorError("The town's traffic needs SUMO: run `pip install 'lucidrive[sim]'`.") from error
 
 EGO = "ego"
-SIGHT = 130.0  # m: others further away are not looked at
+SIGHT = 130.0  # m; vehicles further away are ignored
 BRAKE_SIGNAL = 8
-LANE_CHANGES = 1621  # SUMO's own default: all kinds
+LANE_CHANGES = 1621  # SUMO's default mode: all kinds
 VEHICLES, PEOPLE = 34, 64  # at most
-EACH_VEHICLE, EACH_PERSON = 130.0, 60.0  # m of lane, of pavement: small towns have fewer
+EACH_VEHICLE, EACH_PERSON = 130.0, 60.0  # m of lane or pavement for each; small towns have fewer
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Another road user. Vehicles: x, y are the front bumper's middle; people: their middle."""
+    """Another road user. x, y: the centre of a vehicle's front bumper, or of a person."""
 
     id: str
     kind: str  # a key of models.KINDS, or "person" (animals too): what it is to a driver
@@ -50,7 +51,10 @@ class Other:
 
 
 class SumoTraffic:
-    """A running simulation on one network. Call `close` before making another."""
+    """A running simulation on one network. Call `close` before making another.
+
+    SimulatorError where another simulation runs in this process or SUMO does not start.
+    """
 
     def __init__(self, network: RoadNetwork, seed: int) -> None:
         self.network = network
@@ -58,7 +62,7 @@ class SumoTraffic:
         self._count = 0
         self._kinds: dict[str, str] = {}
         self._looks: dict[str, str] = {}
-        self._held: set[str] = set()  # told to brake or stand
+        self._controlled: set[str] = set()  # commanded to brake or stand
         if libsumo.isLoaded():
             raise SimulatorError(
                 "SUMO runs one simulation a process: close the other town first, or give each a process of its own "
@@ -72,7 +76,7 @@ class SumoTraffic:
             libsumo.start(command)
         except (RuntimeError, libsumo.TraCIException, libsumo.FatalTraCIError) as error:
             raise SimulatorError(f"SUMO did not start on {Path(network.path).name}: {error}") from error
-        self._end = weakref.finalize(self, libsumo.close)  # a forgotten simulation does not bar the next
+        self._end = weakref.finalize(self, libsumo.close)  # an abandoned simulation does not block the next
         self._edges = sorted(e for e in network.edge_lanes if self._onward(e))
         self._add_types()
         streets = sum(network.lanes[name].length for names in network.edge_lanes.values() for name in names)
@@ -92,7 +96,7 @@ class SumoTraffic:
         self.others: dict[str, Other] = {}
 
     def close(self) -> None:
-        """End the simulation."""
+        """Ends the simulation."""
         self._end()
 
     def _add_types(self) -> None:
@@ -108,7 +112,7 @@ class SumoTraffic:
             libsumo.vehicletype.setImperfection(kind.name, 0.3)
 
     def _onward(self, edge: str) -> list[str]:
-        """Edges that a vehicle can take after `edge`, U-turns left out where possible."""
+        """Edges that follow `edge`; U-turns only where there is nothing else."""
         ahead: set[str] = set()
         back: set[str] = set()
         for lane in self.network.edge_lanes[edge]:
@@ -117,7 +121,7 @@ class SumoTraffic:
         return sorted(ahead or back)
 
     def random_route(self, edge: str, length: int = 40) -> list[str]:
-        """A random walk over edges that begins on `edge`."""
+        """A random walk over edges from `edge` on."""
         route = [edge]
         while len(route) < length:
             onward = self._onward(route[-1])
@@ -154,34 +158,34 @@ class SumoTraffic:
         libsumo.person.setSpeed(name, self._rng.uniform(1.0, 1.8))
         libsumo.person.appendWalkingStage(name, walk[0].edges, 0.5 * self.network.sidewalks[goal].length)
 
-    def place_ego(self, x: float, y: float, heading: float, speed: float, way: tuple[str, ...] = ()) -> None:
-        """Put our car (its rear axle at x, y) where it is. `way`: the streets that it is on and will take.
+    def place_ego(self, x: float, y: float, heading: float, speed: float, route: tuple[str, ...] = ()) -> None:
+        """Places our car (its rear axle at x, y). route: the current street and those that it will take.
 
-        Others give way to it only where SUMO knows that it is coming.
+        Others give way to it only where SUMO knows its route.
         """
         if EGO not in libsumo.vehicle.getLoadedIDList():  # it may also wait at the roadside for its turn
             libsumo.route.add(f"ego-route-{self._count}", self.random_route(self._edges[0]))
             libsumo.vehicle.add(EGO, f"ego-route-{self._count}", typeID="ego", departPos="0", departSpeed="0")
             self._count += 1
-        self._tell_way(way)
+        self._set_ego_route(route)
         fx, fy = x + REAR_AXLE_TO_FRONT * math.cos(heading), y + REAR_AXLE_TO_FRONT * math.sin(heading)
         angle = (90.0 - math.degrees(heading)) % 360.0
         libsumo.vehicle.moveToXY(EGO, "", -1, fx, fy, angle, 2)
         libsumo.vehicle.setPreviousSpeed(EGO, speed)
 
-    def _tell_way(self, way: tuple[str, ...]) -> None:
+    def _set_ego_route(self, route: tuple[str, ...]) -> None:
         at = libsumo.vehicle.getRouteIndex(EGO)
         if at < 0:  # it has not entered yet
             return
-        told = tuple(libsumo.vehicle.getRoute(EGO))[at:]
-        if told and told[0] in way and told != way[way.index(told[0]) :]:
+        current = tuple(libsumo.vehicle.getRoute(EGO))[at:]
+        if current and current[0] in route and current != route[route.index(current[0]) :]:
             with contextlib.suppress(
                 libsumo.TraCIException
             ):  # streets that SUMO finds no way between: it keeps its own
-                libsumo.vehicle.setRoute(EGO, list(way[way.index(told[0]) :]))
+                libsumo.vehicle.setRoute(EGO, list(route[route.index(current[0]) :]))
 
     def step(self, x: float, y: float) -> None:
-        """Advance 0.1 s; then see who is near (x, y)."""
+        """Advances 0.1 s and refreshes `others` around (x, y)."""
         libsumo.simulationStep()
         self.look(x, y)
         vehicles = libsumo.vehicle.getIDCount()
@@ -191,8 +195,8 @@ class SumoTraffic:
             self._add_person()
 
     def look(self, x: float, y: float) -> None:
-        """Refresh `others`."""
-        found: dict[str, Other] = {}
+        """Refreshes `others` around (x, y)."""
+        others: dict[str, Other] = {}
         vehicle: Any = libsumo.vehicle
         for name in vehicle.getIDList():
             if name == EGO:
@@ -206,21 +210,21 @@ class SumoTraffic:
             look = self._looks.get(name, "")
             before = self.others.get(name)
             turn = math.remainder(heading - before.heading, math.tau) / DT if before else 0.0
-            found[name] = Other(name, kind, vx, vy, heading, vehicle.getSpeed(name), braking, look, turn)
+            others[name] = Other(name, kind, vx, vy, heading, vehicle.getSpeed(name), braking, look, turn)
         person: Any = libsumo.person
         for name in person.getIDList():
             px, py = person.getPosition(name)
             if abs(px - x) > 90 or abs(py - y) > 90:
                 continue
-            found[name] = Other(
+            others[name] = Other(
                 name, "person", px, py, math.radians(90.0 - person.getAngle(name)), person.getSpeed(name), False
             )
-        self.others = found
+        self.others = others
 
     def add_ahead(
         self, lane: str, position: float, speed: float, kind: str = "car", name: str | None = None, look: str = ""
     ) -> str | None:
-        """Put a vehicle on a lane at `position` m (its front); its name, or None where there is no room.
+        """Adds a vehicle on a lane with its front at `position` m; returns its name, or None where there is no room.
 
         It keeps to its lane until it is released.
         """
@@ -237,15 +241,15 @@ class SumoTraffic:
             libsumo.vehicle.setLaneChangeMode(name, 0)
         except libsumo.TraCIException:
             return None
-        self._held.add(name)
+        self._controlled.add(name)
         self._kinds[name] = kind
         if look:
             self._looks[name] = look
         return name
 
     def clear_around(self, x: float, y: float, radius: float) -> None:
-        """Take away the vehicles near a point (before our car is put there), and let all that were held drive on."""
-        for name in list(self._held):
+        """Releases all commanded vehicles, and removes those near a point before our car is placed there."""
+        for name in list(self._controlled):
             self.release(name)
         for name in libsumo.vehicle.getIDList():
             vx, vy = libsumo.vehicle.getPosition(name)
@@ -253,7 +257,7 @@ class SumoTraffic:
                 libsumo.vehicle.remove(name)
 
     def brake(self, name: str, deceleration: float) -> bool:
-        """Make a vehicle brake to a stop; False when it is gone."""
+        """Makes a vehicle brake to a stop; False when it is gone."""
         if name not in libsumo.vehicle.getIDList():
             return False
         speed = libsumo.vehicle.getSpeed(name)
@@ -261,19 +265,19 @@ class SumoTraffic:
         libsumo.vehicle.setLaneChangeMode(name, 0)
         libsumo.vehicle.setDecel(name, max(deceleration, 4.5))
         libsumo.vehicle.slowDown(name, 0.0, max(0.3, speed / deceleration))
-        self._held.add(name)
+        self._controlled.add(name)
         return True
 
     def hold(self, name: str) -> None:
-        """Make a vehicle stand where it is."""
+        """Makes a vehicle stand still."""
         if name in libsumo.vehicle.getLoadedIDList():
             libsumo.vehicle.setSpeedMode(name, 0)
             libsumo.vehicle.setSpeed(name, 0.0)
-            self._held.add(name)
+            self._controlled.add(name)
 
     def release(self, name: str) -> None:
-        """Let a vehicle drive on by itself, as any other."""
-        self._held.discard(name)
+        """Lets SUMO drive a vehicle again."""
+        self._controlled.discard(name)
         self._looks.pop(name, None)
         if name in libsumo.vehicle.getIDList():
             libsumo.vehicle.setSpeedMode(name, 31)
@@ -281,18 +285,18 @@ class SumoTraffic:
             libsumo.vehicle.setSpeed(name, -1)
 
     def signal(self, light: str, link: int) -> str:
-        """r, y or g of a link of a traffic light."""
+        """Colour of a traffic light's link: r, y or g."""
         state = libsumo.trafficlight.getRedYellowGreenState(light)
         letter = state[link].lower() if 0 <= link < len(state) else "g"
         return "r" if letter in "ru" else ("y" if letter == "y" else "g")
 
     def clearing(self, light: str) -> bool:
-        """Is a light between two greens?"""
+        """Whether a light is between two greens."""
         state = libsumo.trafficlight.getRedYellowGreenState(light)
         return "y" in state or "g" not in state.lower()
 
     def hasten(self, light: str) -> None:
-        """End a light's phase soon, so that nobody stands long."""
+        """Ends a light's phase soon, so that waits are short."""
         now = libsumo.simulation.getTime()
         if libsumo.trafficlight.getNextSwitch(light) > now + 0.6:
             libsumo.trafficlight.setPhaseDuration(light, 0.5)

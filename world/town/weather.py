@@ -1,6 +1,6 @@
-"""Weather and time of day: from the camera's colours and surface classes to the picture, in numpy.
+"""Weather and time of day: turns the camera's colours and surface classes into the picture, in numpy.
 
-The renderer knows only noon; how much there is of rain, snow, fog, night, dawn and dusk, `world/weather.py` says.
+The camera renders noon only; `world/weather.py` gives the amounts of rain, snow, fog, night, dawn and dusk.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Z = {  # sky colour at the zenith, at the horizon; light on everything
 _CLOUD = (np.array([118, 126, 136], np.float32), np.array([170, 176, 182], np.float32))
 _SNOW_CLOUD = (np.array([176, 182, 190], np.float32), np.array([214, 218, 222], np.float32))
 _FOG_REACH = (70.0, 30.0, 13.0)  # m at levels 1, 2, 3
-_DUSK_DARK, _DAWN_DARK = 0.55, 0.12  # how much of the night's lamps and beams are lit
+_DUSK_DARK, _DAWN_DARK = 0.55, 0.12  # share of the night's lamp and beam light
 
 
 def _table(*surfaces: int) -> np.ndarray:
@@ -63,7 +63,7 @@ def _halve(a: np.ndarray) -> np.ndarray:
 
 
 class Developer:
-    """Develops pictures. Seeded: rain streaks and flakes come from its generator."""
+    """Develops pictures. Seeded: its generator draws rain streaks and flakes."""
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
@@ -79,19 +79,19 @@ class Developer:
         self._flakes = [_streaks(np.random.default_rng(200 + i), slant=0, length=2, count=160) for i in range(12)]
 
     def _depth(self, surface: np.ndarray) -> np.ndarray:
-        """Distance ahead of each pixel, [H, W]: of the ground by its row, of what stands on it by the ground below it."""
+        """Distance ahead of each pixel [H, W]: of ground by its row, of other surfaces by the ground below them."""
         ground = _IS_GROUND[surface].astype(bool) & (self._row > 0)
         index = np.where(ground, np.arange(HEIGHT)[:, None], HEIGHT - 1)
-        # from the bottom up, hold the last ground row: the smallest row index seen so far in the column
+        # from the bottom up, keep the last ground row: the smallest row index so far in the column
         index = np.where(ground, index, HEIGHT)
-        seen = np.minimum.accumulate(index[::-1], axis=0)[::-1]
-        depth = self._ground_depth[np.minimum(seen, HEIGHT - 1)]
-        # a crown hangs over ground that lies further away than its trunk: take its distance from its height instead
+        lowest = np.minimum.accumulate(index[::-1], axis=0)[::-1]
+        depth = self._ground_depth[np.minimum(lowest, HEIGHT - 1)]
+        # a crown overhangs ground further away than its trunk, so its distance comes from its height
         crown = (surface == TownSurface.FOLIAGE) & (self._row < 0)
         return np.where(crown, np.minimum(depth, FOCAL * 2.7 / np.maximum(-self._row, 2.0)), depth)
 
     def sky(self, amounts: dict[str, float]) -> np.ndarray:
-        """The sky's colours, [H, 1, 3]."""
+        """The sky's colours [H, 1, 3]."""
         zenith, horizon, _ = self._blend(amounts)
         return horizon + (zenith - horizon) * (self._height**0.7)[:, :, None]
 
@@ -119,7 +119,7 @@ class Developer:
         return np.asarray(zenith, np.float32), np.asarray(horizon, np.float32), np.asarray(light, np.float32)
 
     def develop(self, raw: np.ndarray, amounts: dict[str, float], spray: Sequence[Puff] = ()) -> np.ndarray:
-        """From `Camera.look`'s uint8 [2H, 2W, 4] to the picture, uint8 [H, W, 3]; `spray` is seen when it rains."""
+        """The picture uint8 [H, W, 3] of `TownCamera.look`'s uint8 [2H, 2W, 4]; `spray` is drawn when it rains."""
         full = raw[..., 3]
         surface = full[1::2, ::2]
         out = _halve(raw[..., :3])
@@ -182,17 +182,17 @@ class Developer:
         return np.clip(out + 0.5, 0, 255).astype(np.uint8)
 
     def _mirror(self, out: np.ndarray, sky: np.ndarray) -> np.ndarray:
-        """What a wet road shows: the picture above the horizon upside down, blurred along the columns. [H, W, 3]"""
+        """A wet road's reflection [H, W, 3]: the picture above the horizon upside down, blurred along the columns."""
         half = HEIGHT // 2
         above = np.where(out[:half].sum(axis=-1, keepdims=True) < 3.0, sky[:half], out[:half])[::-1]
         coarse = above.reshape(half // 8, 8, WIDTH // 8, 8, 3).mean(axis=(1, 3))
         small = Image.fromarray(np.clip(coarse, 0, 255).astype(np.uint8))
-        mirrored = np.zeros_like(out)
-        mirrored[half:] = np.asarray(small.resize((WIDTH, half), Image.Resampling.BILINEAR))
-        return mirrored
+        reflection = np.zeros_like(out)
+        reflection[half:] = np.asarray(small.resize((WIDTH, half), Image.Resampling.BILINEAR))
+        return reflection
 
     def _halo(self, full: np.ndarray) -> np.ndarray | float:
-        """Light spread softly around lamps and headlights, [H, W, 3]."""
+        """Soft light around lamps and headlights, [H, W, 3]."""
         near = _HALOS[full[2::4, 2::4]]
         if not near.any():
             return 0.0
@@ -202,14 +202,14 @@ class Developer:
 
 
 def _grain(rng: np.random.Generator) -> np.ndarray:
-    """Wisps: smooth noise around 1, float32 [H, W]."""
+    """Smooth noise around 1, float32 [H, W]."""
     coarse = rng.uniform(140, 255, (HEIGHT // 8, WIDTH // 8)).astype(np.uint8)
     fine = Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
     return np.asarray(fine).astype(np.float32) / np.float32(197.0)
 
 
 def _streaks(rng: np.random.Generator, slant: int, length: int, count: int) -> np.ndarray:
-    """A layer of short slanted lines, float32 [H, W, 1] in 0..1."""
+    """A layer of short slanted lines, float32 [H, W, 1] in [0, 1]."""
     layer = np.zeros((HEIGHT, WIDTH), np.float32)
     x, y = rng.integers(0, WIDTH, count), rng.integers(-length, HEIGHT, count)
     bright = rng.uniform(0.4, 1.0, count)

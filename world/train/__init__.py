@@ -1,4 +1,4 @@
-"""Trains the world's parts, each within a budget of minutes, resumable: tokenizer, then dynamics, then driver."""
+"""Trains the world's parts in order, each for a budget of minutes and resumable: tokenizer, dynamics, driver."""
 
 from world.train.run import MINUTES, PARTS, train
 

@@ -1,7 +1,8 @@
-"""Ablations: one change of the recipe at a time, each trained for the same minutes from the same seed, measured alike.
+"""Ablations: one change of the recipe at a time, each trained for the same minutes from the same seed, with the same
+scores.
 
-A change of the tokenizer trains a tokenizer and a dynamics of its own; one of the dynamics takes the base's tokenizer and
-trains the dynamics; one of how to dream takes all of the base's weights. So the base is made first.
+A change of the tokenizer trains its own tokenizer and dynamics; one of the dynamics uses the base's tokenizer; one of
+the sampling uses all of the base's weights. So the base is trained first.
 """
 
 from __future__ import annotations
@@ -32,14 +33,17 @@ from world.train.tokenizer import reconstruction
 
 BASE = "base"
 FRAMES = (1, 5, 10)  # ahead
-TIMED = 15  # dreamt frames whose median is the time a frame, once the cache is full
+TIMED = 15  # dreamt frames timed once the cache is full; their median counts
 COLUMNS = ("name", "change", "minutes", "tokenizer_psnr", *(f"psnr_{n}" for n in FRAMES), "ms_a_frame")
-ALSO_TRAINED = {"tokenizer": ("tokenizer", "dynamics"), "dynamics": ("dynamics",), "": ()}
+PARTS_TO_TRAIN = {"tokenizer": ("tokenizer", "dynamics"), "dynamics": ("dynamics",), "": ()}
 
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """`part`: the first one that has to be trained anew. channels, context, velocity: of the configuration, where changed."""
+    """One change.
+
+    part: the first part to train anew; channels, context, velocity: of the configuration, where changed.
+    """
 
     name: str
     change: str
@@ -50,7 +54,8 @@ class Ablation:
     velocity: bool = False
     steps: int = 2
 
-    def changed(self, config: WorldConfig) -> WorldConfig:
+    def apply_to(self, config: WorldConfig) -> WorldConfig:
+        """The configuration with this change."""
         tokenizer, dynamics, readout = config.tokenizer, config.dynamics, config.readout
         if self.channels:
             tokenizer = replace(tokenizer, channels=self.channels)
@@ -80,7 +85,9 @@ ABLATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """PSNR in dB on held-out towns: of the tokenizer, and of dreams at FRAMES; milliseconds a dreamt frame, on one stream."""
+    """PSNR in dB on held-out towns, of the tokenizer and of dreams at FRAMES; milliseconds per dreamt frame on one
+    stream.
+    """
 
     tokenizer: float
     dream: tuple[float, ...]
@@ -100,25 +107,27 @@ def ablate(
     seed: int = 0,
     report: Report | None = None,
 ) -> Path:
-    """Trains and measures all of ABLATIONS, or `only` those (and the base), `minutes` a part; returns the table, Markdown.
+    """Trains and scores ABLATIONS, or `only` those and the base, `minutes` per part; returns the path of the table
+    (Markdown).
 
-    What stands in the table for the same minutes is not done again, and what was cut off is gone on with.
+    Rows for the same minutes are not computed again, and interrupted training resumes. DataError for an unknown name in
+    `only`.
     """
     if unknown := sorted(set(only) - {ablation.name for ablation in ABLATIONS}):
         names = ", ".join(ablation.name for ablation in ABLATIONS)
         raise DataError(f"There is no ablation '{unknown[0]}'; there are: {names}.")
     compute, say = compute or DistributedContext(), report or (lambda fraction, text: None)
-    rows = _done(out / "ablations.csv", minutes)
-    wanted = [ablation for ablation in ABLATIONS if not only or ablation.name in (BASE, *only)]
-    for number, ablation in enumerate(wanted):
+    rows = _finished_rows(out / "ablations.csv", minutes)
+    chosen = [ablation for ablation in ABLATIONS if not only or ablation.name in (BASE, *only)]
+    for number, ablation in enumerate(chosen):
         if ablation.name in rows:
             continue
 
         def note(fraction: float, text: str, number: int = number, name: str = ablation.name) -> None:
-            say((number + fraction) / len(wanted), f"{name}: {text}")
+            say((number + fraction) / len(chosen), f"{name}: {text}")
 
-        folder = _prepared(out, ablation, config)
-        for part in ALSO_TRAINED[ablation.part]:
+        folder = _prepare(out, ablation, config)
+        for part in PARTS_TO_TRAIN[ablation.part]:
             train(
                 part,
                 data,
@@ -143,9 +152,9 @@ def ablate(
 
 
 def measure(folder: Path, held_out: Path, ablation: Ablation, device: str = "cpu", seed: int = 0) -> Score:
-    """Held-out scores of the weights in `folder`, dreamt as the ablation says."""
-    stored, raw = read_config(folder)
-    config = ablation.changed(stored)
+    """Held-out scores of the weights in `folder`, with the ablation's sampling."""
+    base, raw = read_config(folder)
+    config = ablation.apply_to(base)
     modules = config.build()
     for name in DREAMING:
         modules[name] = load_part(folder, name, modules[name], raw).to(device)
@@ -172,7 +181,7 @@ def measure(folder: Path, held_out: Path, ablation: Ablation, device: str = "cpu
 
 
 def milliseconds(model: WorldModel, steps: int) -> float:
-    """The median time of a dreamt frame with its readouts and its picture, once the cache is full."""
+    """The median time of a dreamt frame with its readouts and picture, once the cache is full."""
     dream = LatentDream(model, quality=steps)
     dream.start(Control(weather=0, time=1))
     times = []
@@ -183,8 +192,8 @@ def milliseconds(model: WorldModel, steps: int) -> float:
     return 1000 * statistics.median(times[-TIMED:])
 
 
-def _prepared(out: Path, ablation: Ablation, config: WorldConfig) -> Path:
-    """The ablation's folder, with what it takes from the base."""
+def _prepare(out: Path, ablation: Ablation, config: WorldConfig) -> Path:
+    """The ablation's folder, with the base's parts that it uses."""
     if not ablation.part:
         return out / BASE
     folder = out / ablation.name
@@ -194,17 +203,17 @@ def _prepared(out: Path, ablation: Ablation, config: WorldConfig) -> Path:
         (folder / "cache").symlink_to(Path("..") / "cache", target_is_directory=True)
     if (folder / "config.json").exists():
         return folder
-    trained = {}
+    history = {}
     if ablation.part == "dynamics":
         config, raw = read_config(out / BASE)
-        trained = {"tokenizer": raw["trained"]["tokenizer"]}
+        history = {"tokenizer": raw["trained"]["tokenizer"]}
         shutil.copyfile(out / BASE / "tokenizer.safetensors", folder / "tokenizer.safetensors")
-    write_config(folder, ablation.changed(config), trained)
+    write_config(folder, ablation.apply_to(config), history)
     return folder
 
 
-def _done(path: Path, minutes: float) -> dict[str, dict[str, str]]:
-    """Rows of an earlier call by name, of those for as many minutes."""
+def _finished_rows(path: Path, minutes: float) -> dict[str, dict[str, str]]:
+    """Rows of an earlier call with the same minutes, by name. DataError where the file is another table."""
     if not path.exists():
         return {}
     rows = list(csv.DictReader(path.read_text().splitlines()))
@@ -215,18 +224,18 @@ def _done(path: Path, minutes: float) -> dict[str, dict[str, str]]:
 
 def _write(out: Path, rows: dict[str, dict[str, str]], minutes: float, compute: DistributedContext) -> None:
     order = ["repeat", *(ablation.name for ablation in ABLATIONS)]
-    ordered = [rows[name] for name in order if name in rows]
+    sorted_rows = [rows[name] for name in order if name in rows]
     aside = out / "ablations.csv.tmp"
     with aside.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(ordered)
+        writer.writerows(sorted_rows)
     aside.replace(out / "ablations.csv")
     head = ("name", "change", "tokenizer, dB", *(f"{n} ahead, dB" for n in FRAMES), "ms a frame")
-    shown = [tuple(row[column] for column in COLUMNS if column != "minutes") for row in ordered]
+    cells = [tuple(row[column] for column in COLUMNS if column != "minutes") for row in sorted_rows]
     threads = f"{torch.get_num_threads()} threads of {compute.device}"
     text = (
         f"Each change alone, {minutes:g} minutes a trained part, the same seed and data, K = 2 where not said otherwise; "
         f"PSNR on held-out towns with true controls, {threads}. After so few minutes the table ranks how fast a recipe learns.\n\n"
     )
-    (out / "ablations.md").write_text(text + markdown(head, shown) + "\n")
+    (out / "ablations.md").write_text(text + markdown(head, cells) + "\n")

@@ -1,4 +1,4 @@
-"""The model card: everything in it is read from what training left, measured and wrote down; a person's words are kept."""
+"""Writes a world's model card from the logs and scores of its training; text written by hand is kept."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from world.train.dynamics import HORIZONS
 from world.train.stages import PipelineStage, read_stages
 
 BY_HAND = "<!-- Below this line a person writes; `lucidrive train release` keeps it. -->"
-EVALUATION = "evaluation.json"  # what `lucidrive evaluate future --json` printed, laid beside the trained parts
-ABLATIONS = "ablations.md"  # what `lucidrive train ablate` wrote, likewise
+EVALUATION = "evaluation.json"  # output of `lucidrive evaluate future --json`, beside the trained parts
+ABLATIONS = "ablations.md"  # output of `lucidrive train ablate`, likewise
 CARD = "README.md"
 WHAT = {
     "tokenizer": "picture <-> latents",
@@ -25,11 +25,14 @@ WHAT = {
 }
 
 
-def write_card(trained: Path, out: Path, data: Path | None = None) -> Path:
-    """Writes README.md beside the weights in `out`. What stood below BY_HAND stays (of a card without it: everything)."""
+def write_card(folder: Path, out: Path, data: Path | None = None) -> Path:
+    """Writes README.md beside the weights in `out`, from the training's `folder`.
+
+    Text below BY_HAND stays (of a card without that line, all of it). data: the dataset, whose card is included.
+    """
     config, raw = read_config(out)
     t = config.tokenizer
-    name = next((name for name, known in PRESETS.items() if known == config), out.name)
+    name = next((name for name, preset in PRESETS.items() if preset == config), out.name)
     modules = config.build()
     parts = [
         (f"`{part}.safetensors`", WHAT.get(part, ""), f"{parameters(module) / 1e6:.2f} M")
@@ -44,31 +47,31 @@ def write_card(trained: Path, out: Path, data: Path | None = None) -> Path:
         markdown(("file", "what", "parameters"), parts),
         "## Training",
         markdown(
-            ("part", "minutes", "frames", "steps"), [_training(trained, p, raw["trained"][p]) for p in _parts(raw)]
+            ("part", "minutes", "frames", "steps"), [_training(folder, p, raw["trained"][p]) for p in _parts(raw)]
         ),
-        _stages(read_stages(trained)),
+        _stages(read_stages(folder)),
         f"Words of control in the data: {', '.join(raw['trained'].get('vocabulary', ())) or 'none'}. An EMA is shipped.",
         "![Quality over training time, and losses](curves.png)",
-        _measured(trained / EVALUATION),
-        _ablations(trained / ABLATIONS),
+        _measured(folder / EVALUATION),
+        _ablations(folder / ABLATIONS),
         _data(data),
     ]
-    return put_card(out, sections)
+    return write_sections(out, sections)
 
 
-def put_card(folder: Path, sections: Sequence[str]) -> Path:
-    """Writes README.md into a folder: the sections that are not empty, and what a person wrote below BY_HAND (of a card without it: everything)."""
+def write_sections(folder: Path, sections: Sequence[str]) -> Path:
+    """Writes README.md: the non-empty sections, then the text below BY_HAND (of a card without that line, all of it)."""
     card = folder / CARD
     old = card.read_text() if card.exists() else ""
-    kept = old.split(BY_HAND, 1)[-1].strip()
-    text = "\n\n".join(section for section in [*sections, BY_HAND, kept] if section)
+    by_hand = old.split(BY_HAND, 1)[-1].strip()
+    text = "\n\n".join(section for section in [*sections, BY_HAND, by_hand] if section)
     aside = card.with_suffix(".tmp")
     aside.write_text(text + "\n")
     return aside.replace(card)
 
 
 def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """A Markdown table; empty text where there are no rows."""
+    """A Markdown table; "" without rows."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else ""
 
@@ -77,27 +80,27 @@ def _parts(raw: dict[str, Any]) -> list[str]:
     return [name for name in ("tokenizer", "dynamics", "driver") if name in raw["trained"]]
 
 
-def _training(trained: Path, part: str, said: dict[str, Any]) -> tuple[str, ...]:
+def _training(folder: Path, part: str, entry: dict[str, Any]) -> tuple[str, ...]:
     steps = 0
-    for path in [trained / f"{part}.csv", *trained.glob(f"{part}-*.csv")]:
+    for path in [folder / f"{part}.csv", *folder.glob(f"{part}-*.csv")]:
         rows = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
         steps += int(rows[-1]["step"]) if rows else 0
-    return part, f"{said['minutes']:g}", f"{said['frames']:,}", f"{steps:,}"
+    return part, f"{entry['minutes']:g}", f"{entry['frames']:,}", f"{steps:,}"
 
 
 def _stages(stages: dict[str, PipelineStage]) -> str:
-    done = [(name, f"{stage.seconds / 60:.1f}") for name, stage in stages.items() if stage.finished]
-    return markdown(("stage of `lucidrive train all`", "minutes by the clock"), done)
+    rows = [(name, f"{stage.seconds / 60:.1f}") for name, stage in stages.items() if stage.finished]
+    return markdown(("stage of `lucidrive train all`", "minutes by the clock"), rows)
 
 
 def _measured(path: Path) -> str:
     if not path.exists():
         return ""
 
-    def numbered(pairs: dict[str, Any]) -> dict[Any, Any]:  # JSON made texts of the numbers of frames
+    def int_keys(pairs: dict[str, Any]) -> dict[Any, Any]:  # JSON turns numbers of frames into strings
         return {int(key) if key.isdigit() else key: value for key, value in pairs.items()}
 
-    rows = future_table(json.loads(path.read_text(), object_hook=numbered))
+    rows = future_table(json.loads(path.read_text(), object_hook=int_keys))
     return (
         f"## Measured\n\n`lucidrive evaluate future`, on data never trained on:\n\n{markdown(('what', 'value'), rows)}"
     )
@@ -118,7 +121,7 @@ def _data(data: Path | None) -> str:
 
 
 def future_table(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """What `lucidrive evaluate future` measured, as rows of text for people."""
+    """The result of `lucidrive evaluate future` as rows (name, value)."""
     rows = [("tokenizer PSNR", f"{result['tokenizer_psnr']:.1f} dB")]
     psnr = result["dream_psnr"]
     for frames in HORIZONS:

@@ -1,7 +1,7 @@
-"""Checkpoints without pickle: tensors in safetensors, the rest in JSON; one counts when its marker is there.
+"""Checkpoints without pickle: tensors in safetensors, the rest in JSON; one is valid once its marker exists.
 
-The marker is written last, after everything else has reached the disk. A new checkpoint is made beside the old one and
-takes its place by renaming, so at every moment one of `name`, `name.new` and `name.old` is whole.
+The marker is written last, after everything else has reached the disk. A new checkpoint is written beside the old one
+and renamed, so that one of `name`, `name.new` and `name.old` is whole at every moment.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def save_checkpoint(
     state: Mapping[str, Any],
     beside: nn.Module | None = None,
 ) -> None:
-    """Writes aside, then swaps in; the last good checkpoint stands until the new one is whole.
+    """Writes a checkpoint aside, then swaps it in; the last one is valid until the new one is whole.
 
-    `beside`: what is trained against the model, and not shipped.
+    beside: a module trained against the model and not shipped.
     """
     _recover(folder)
     aside = folder.with_name(folder.name + ".new")
@@ -67,7 +67,10 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer,
     beside: nn.Module | None = None,
 ) -> dict[str, Any] | None:
-    """Restores everything in place from the last whole checkpoint; None where there is none, DataError where it is damaged."""
+    """Restores everything in place from the last whole checkpoint; None where there is none.
+
+    DataError where it is damaged or of another configuration.
+    """
     place = next((place for place in _places(folder) if (place / MARKER).exists()), None)
     if place is None:
         return None
@@ -102,7 +105,7 @@ def _places(folder: Path) -> tuple[Path, Path, Path]:
 
 
 def _recover(folder: Path) -> None:
-    """After a kill between the two renamings of a swap, what is whole goes back to its place before a new one is begun."""
+    """Restores the whole copy after a kill between the two renames of a swap."""
     if not folder.exists():
         for place in _places(folder)[1:]:
             if (place / MARKER).exists():

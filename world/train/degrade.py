@@ -1,6 +1,7 @@
-"""Makes clean pictures as bad as people's: another part of them, other light, noise, blur, compression, things in the way.
+"""Image augmentation: turns clean pictures into amateur ones with crops, other light, noise, blur, compression,
+occlusion.
 
-They are not flipped: traffic keeps to the right, so that a mirrored street is none of ours, and which lane is ours would be wrong.
+They are not flipped: traffic keeps right, so a mirrored street would have wrong lane labels.
 """
 
 from __future__ import annotations
@@ -16,74 +17,74 @@ from torch.nn import functional
 
 from world.perceive.sight import Sight, reframed
 
-ZOOM, SHIFT = (0.92, 1.35), 0.06  # of the part that is kept: enlargement, and shares of the picture beside its middle
+ZOOM, SHIFT = (0.92, 1.35), 0.06  # of the crop: enlargement, and offset as a share of the picture
 BLUR = (0.3, 1.4)  # pixels
 QUALITY = (15, 80)  # of JPEG
 
 
-def degraded(pictures: np.ndarray, sights: Sequence[Sight], random: np.random.Generator) -> tuple[Tensor, list[Sight]]:
-    """Pictures uint8 [B, H, W, 3] as float32 [B, 3, H, W] in [0, 1], and what is then true of them."""
-    seen = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
-    seen, sights = _part(seen, sights, random)
-    seen = _light(seen, random)
-    seen = _blurred(seen, random)
-    seen = seen + torch.from_numpy(random.normal(0, 1, seen.shape).astype(np.float32)) * _each(
-        random, 0, 0.04, len(seen)
+def degrade(pictures: np.ndarray, sights: Sequence[Sight], random: np.random.Generator) -> tuple[Tensor, list[Sight]]:
+    """Augments pictures uint8 [B, H, W, 3] to float32 [B, 3, H, W] in [0, 1], with their labels after cropping."""
+    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    images, sights = _part(images, sights, random)
+    images = _light(images, random)
+    images = _blur(images, random)
+    images = images + torch.from_numpy(random.normal(0, 1, images.shape).astype(np.float32)) * _each(
+        random, 0, 0.04, len(images)
     )
-    seen = seen.clamp(0, 1)
-    for picture in seen:
+    images = images.clamp(0, 1)
+    for picture in images:
         _in_the_way(picture, random)
-    return torch.stack([_compressed(picture, random) for picture in seen]), sights
+    return torch.stack([_compress(picture, random) for picture in images]), sights
 
 
 def _each(random: np.random.Generator, low: float, high: float, count: int, channels: int = 1) -> Tensor:
     return torch.from_numpy(random.uniform(low, high, (count, channels, 1, 1)).astype(np.float32))
 
 
-def _part(seen: Tensor, sights: Sequence[Sight], random: np.random.Generator) -> tuple[Tensor, list[Sight]]:
-    zoom = random.uniform(*ZOOM, len(seen))
-    right, down = random.uniform(-SHIFT, SHIFT, (2, len(seen)))
-    kept = random.random(len(seen)) < 0.25  # as they are
-    zoom[kept], right[kept], down[kept] = 1, 0, 0
-    theta = torch.zeros(len(seen), 2, 3)
+def _part(images: Tensor, sights: Sequence[Sight], random: np.random.Generator) -> tuple[Tensor, list[Sight]]:
+    zoom = random.uniform(*ZOOM, len(images))
+    right, down = random.uniform(-SHIFT, SHIFT, (2, len(images)))
+    unchanged = random.random(len(images)) < 0.25  # as they are
+    zoom[unchanged], right[unchanged], down[unchanged] = 1, 0, 0
+    theta = torch.zeros(len(images), 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = torch.from_numpy(1 / zoom)
     theta[:, 0, 2], theta[:, 1, 2] = torch.from_numpy(2 * right), torch.from_numpy(2 * down)
-    grid = functional.affine_grid(theta, list(seen.shape), align_corners=False)
-    moved = functional.grid_sample(seen, grid, padding_mode="border", align_corners=False)
-    aspect = seen.shape[2] / seen.shape[3]
-    told = [
-        reframed(sight, float(zoom[k]), float(right[k]), float(down[k]), aspect) if not kept[k] else sight
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    crops = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    aspect = images.shape[2] / images.shape[3]
+    labels = [
+        reframed(sight, float(zoom[k]), float(right[k]), float(down[k]), aspect) if not unchanged[k] else sight
         for k, sight in enumerate(sights)
     ]
-    return moved, told
+    return crops, labels
 
 
-def _light(seen: Tensor, random: np.random.Generator) -> Tensor:
+def _light(images: Tensor, random: np.random.Generator) -> Tensor:
     """Exposure and white balance in linear light, then contrast, gamma and colour."""
-    count = len(seen)
+    count = len(images)
     stops, tint = _each(random, -0.9, 0.7, count), _each(random, -0.22, 0.22, count, 3)
-    seen = (seen.clamp_min(1e-4) ** 2.2 * torch.exp2(stops + tint)) ** (1 / 2.2)
-    seen = seen ** torch.exp(_each(random, -0.25, 0.25, count))
-    seen = 0.45 + (seen - 0.45) * _each(random, 0.7, 1.3, count)
-    grey = seen.mean(1, keepdim=True)
-    return grey + (seen - grey) * _each(random, 0.2, 1.4, count)
+    images = (images.clamp_min(1e-4) ** 2.2 * torch.exp2(stops + tint)) ** (1 / 2.2)
+    images = images ** torch.exp(_each(random, -0.25, 0.25, count))
+    images = 0.45 + (images - 0.45) * _each(random, 0.7, 1.3, count)
+    grey = images.mean(1, keepdim=True)
+    return grey + (images - grey) * _each(random, 0.2, 1.4, count)
 
 
-def _blurred(seen: Tensor, random: np.random.Generator) -> Tensor:
-    """Half of them, each by its own Gaussian."""
-    sigma = torch.from_numpy(random.uniform(*BLUR, len(seen)).astype(np.float32))
-    sigma[torch.from_numpy(random.random(len(seen)) < 0.5)] = 0.05
+def _blur(images: Tensor, random: np.random.Generator) -> Tensor:
+    """Blurs half of them, each by its own Gaussian."""
+    sigma = torch.from_numpy(random.uniform(*BLUR, len(images)).astype(np.float32))
+    sigma[torch.from_numpy(random.random(len(images)) < 0.5)] = 0.05
     reach = torch.arange(-3, 4)
     kernel = torch.exp(-0.5 * (reach / sigma[:, None]) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0)
-    flat = functional.pad(seen.reshape(1, -1, *seen.shape[2:]), (3, 3, 3, 3), mode="replicate")
+    flat = functional.pad(images.reshape(1, -1, *images.shape[2:]), (3, 3, 3, 3), mode="replicate")
     flat = functional.conv2d(flat, kernel[:, None, None, :], groups=flat.shape[1])
     flat = functional.conv2d(flat, kernel[:, None, :, None], groups=flat.shape[1])
-    return flat.reshape(seen.shape)
+    return flat.reshape(images.shape)
 
 
 def _in_the_way(picture: Tensor, random: np.random.Generator) -> None:
-    """A bonnet, black bars, patches: what hides parts of a picture. In place."""
+    """Adds a bonnet, black bars and patches that hide parts of a picture, in place."""
     height, width = picture.shape[1:]
     colour = torch.from_numpy(random.uniform(0, 0.7, (3, 1)).astype(np.float32))
     if random.random() < 0.35:
@@ -101,7 +102,7 @@ def _in_the_way(picture: Tensor, random: np.random.Generator) -> None:
         picture[:, y : y + tall, x0 : x0 + wide] = colour[:, :, None]
 
 
-def _compressed(picture: Tensor, random: np.random.Generator) -> Tensor:
+def _compress(picture: Tensor, random: np.random.Generator) -> Tensor:
     """Half of them through JPEG, a third of those at a smaller size."""
     if random.random() < 0.5:
         return picture

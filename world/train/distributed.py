@@ -1,7 +1,7 @@
-"""Where and how a training computes: processes, precision, memory. None of it changes what a step learns.
+"""How a training is computed: processes, precision, memory. None of it changes what a step learns.
 
-Every process draws the whole batch from the same generator and takes its own rows of it, so any number of processes, and
-any number of parts a process takes them in, walks the same steps (up to rounding). Gradients are averaged once a step.
+Every process draws the whole batch from the same generator and takes its own rows, so any number of processes, and any
+number of parts per process, takes the same steps (up to rounding). Gradients are averaged once per step.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from world.errors import DataError
 from world.latent.blocks import TransformerBlock
 from world.render.painter import quick
 
-PATIENCE = timedelta(hours=12)  # how long the others wait while the main process decodes a dataset, or validates
-BUCKET = 2**24  # numbers of a gradient that travel together
+PATIENCE = timedelta(hours=12)  # of the others while the main process decodes a dataset or validates
+BUCKET = 2**24  # gradient values per reduction
 PRECISIONS = ("auto", "bf16", "fp32")
 
 
 @dataclass(frozen=True, slots=True)
 class DistributedContext:
-    """`accumulate`: in how many parts a process takes its share of a batch, one after the other. `checkpointing`: blocks'
-    activations are computed again in the backward pass instead of kept. `compile`: blocks go through torch.compile.
-    `step_seconds`: every step counts as that long whatever it took, so that a budget of minutes is the same steps anywhere.
+    """Processes, precision and memory of a training.
+
+    accumulate: number of parts in which a process takes its share of a batch. checkpointing: recompute the blocks'
+    activations in the backward pass. compile: compile the blocks with torch.compile. step_seconds: duration that every
+    step counts as, so that a budget of minutes is the same number of steps anywhere. DataError for an unknown
+    precision.
     """
 
     device: str = "cpu"
@@ -46,8 +49,8 @@ class DistributedContext:
         if self.mixed_precision not in PRECISIONS:
             raise DataError(f"There is no precision '{self.mixed_precision}'; there are: {', '.join(PRECISIONS)}.")
 
-    def joined(self) -> DistributedContext:
-        """The same with the other processes that `accelerate launch` started, if it did, and with this one's device."""
+    def join_processes(self) -> DistributedContext:
+        """This context with the rank and device of an `accelerate launch` process; itself in a single process."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return self
         from accelerate import PartialState
@@ -57,14 +60,15 @@ class DistributedContext:
 
     @property
     def main(self) -> bool:
-        """Whether this process is the one that writes files and talks."""
+        """Whether this process writes files and reports."""
         return self.rank == 0
 
     def autocast(self) -> AbstractContextManager[object]:
+        """Autocast in the context's precision."""
         return precision(self.device, self.mixed_precision)
 
     def prepare(self, model: nn.Module) -> None:
-        """Lets the model's blocks checkpoint and compile, in place, as asked for. Once a model."""
+        """Enables checkpointing and compilation of the model's blocks, in place. Call once per model."""
         for block in model.modules():
             if not isinstance(block, TransformerBlock):
                 continue
@@ -75,11 +79,14 @@ class DistributedContext:
                 block.compile()
 
     def own(self, rows: int) -> Tensor:
-        """Which of a batch's rows this process takes, whatever the parts it takes them in: every `processes`-th."""
+        """The batch rows that this process takes, whatever the parts: every `processes`-th."""
         return torch.arange(self.rank, rows, self.processes)
 
     def shares(self, rows: int, together: int = 1) -> Iterator[Tensor]:
-        """Row numbers of each part of this process's share; `together` rows (a clip) stay side by side."""
+        """Yields the row numbers of each part of this process's share; `together` rows (a clip) stay adjacent.
+
+        DataError where the batch cannot be divided evenly.
+        """
         parts, clips = self.processes * self.accumulate, torch.arange(rows).view(-1, together)
         if len(clips) % parts:
             raise DataError(
@@ -100,14 +107,14 @@ class DistributedContext:
             for tensor, mean in zip(bucket, flat.split([tensor.numel() for tensor in bucket]), strict=True):
                 tensor.copy_(mean.view_as(tensor))
 
-    def agreed(self, *numbers: float) -> list[float]:
-        """The numbers' means over the processes: what all of them then go by."""
+    def mean_over_processes(self, *numbers: float) -> list[float]:
+        """The numbers' means over the processes."""
         values = torch.tensor(numbers, dtype=torch.float32, device=self.device)
         self.average([values])
         return values.tolist() if self.processes > 1 else list(numbers)
 
     def same(self, model: nn.Module) -> None:
-        """Every process's model as the main one's."""
+        """Copies the main process's model to all others."""
         if self.processes > 1:
             from accelerate.utils import broadcast
 
@@ -115,7 +122,7 @@ class DistributedContext:
                 value.copy_(broadcast(value.clone()))
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Blocks until every process is here."""
         if self.processes > 1:
             from accelerate import PartialState
 
@@ -123,7 +130,7 @@ class DistributedContext:
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
-        """The main process goes through alone; the others follow and find the files that it made."""
+        """Lets the main process run first and alone; the others follow and find its files."""
         if self.processes == 1:
             yield
             return

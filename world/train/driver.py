@@ -1,4 +1,4 @@
-"""Trains the readouts and the driver on one trunk: what is to be seen, and what the expert would do about it."""
+"""Trains the readouts and the driver on one trunk: what is visible, and what the expert would do."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from world.driver import Driver
 from world.files import go_on, save_part, seeded
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
 from world.train.distributed import DistributedContext
-from world.train.dreamt import dream_clips
+from world.train.dream_clips import dream_clips
 from world.train.in_memory import DREAMING, InMemoryDataset, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 256  # half of it dreamt
-LATENT_NOISE = 0.15  # dreams are a little off the true latents
-VISIBLE = 12  # pixels of an event's actor at 144x256 from which on it counts as visible
+LATENT_NOISE = 0.15  # imitates the error of dreamt latents
+VISIBLE = 12  # pixels at 144x256 from which an event's actor counts as visible
 SETTLED = int(TRANSITION_SECONDS * FPS)
 
 
@@ -33,7 +33,7 @@ class Observer(nn.Module):
 
 
 class Labels:
-    """The targets of all frames, and where they hold."""
+    """Targets of all frames. settled: whether weather and time have been constant long enough to be visible."""
 
     def __init__(self, drives: InMemoryDataset) -> None:
         column = drives.column
@@ -60,9 +60,9 @@ def train_driver(
     report: Report | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Needs tokenizer and dynamics in `out`; writes readout and driver beside them. `begin`: weights to go on with.
+    """Trains on the tokenizer and dynamics in `out`; writes readout and driver beside them. begin: initial weights.
 
-    Half of what it learns from is dreamt by the dynamics: in a dream nothing looks quite as it did in the town.
+    Half of the data is dreamt by the dynamics, as nothing in a dream looks quite like the town.
     """
     device = compute.device
     config, modules, hashes = trained_parts(out, DREAMING, device)
@@ -80,7 +80,7 @@ def train_driver(
             )
             for data in (drives, held_out)
         ]
-        mixed, dreamt = dream_clips(
+        dream_latents, dream_frames = dream_clips(
             drives, sets[0][1], modules["dynamics"], device, out / "cache", cache_key(hashes, DREAMING), seed, note
         )
     with torch.random.fork_rng():
@@ -92,18 +92,20 @@ def train_driver(
     generator = seeded(seed, "cpu")
     loop = TrainingLoop("driver", out, observer, Schedule(minutes=minutes, rate=1e-3, fall=0.3), compute)
     loop.reseed(generator)
-    pool = (drives.age >= FRAMES - 1).double() * torch.where(drives.motions[:, 2] < 0.5, 0.5, 1.0)
+    frame_weights = (drives.age >= FRAMES - 1).double() * torch.where(drives.motions[:, 2] < 0.5, 0.5, 1.0)
     events = sets[0][2].flags[:, 2] > 0
-    pool = pool * torch.where(events, 3.0, 1.0) * torch.where(drives.motions[:, 3].abs() > 0.1, 2.0, 1.0)
+    frame_weights = (
+        frame_weights * torch.where(events, 3.0, 1.0) * torch.where(drives.motions[:, 3].abs() > 0.1, 2.0, 1.0)
+    )
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         data, latents, labels = sets[0]
-        true = torch.multinomial(pool, BATCH // 2, True, generator=generator)
-        seen = dreamt[torch.multinomial(pool[dreamt], BATCH // 2, True, generator=generator)]
-        past = torch.cat([_past(latents.clean, true), _past(mixed, seen)])
+        true = torch.multinomial(frame_weights, BATCH // 2, True, generator=generator)
+        dream = dream_frames[torch.multinomial(frame_weights[dream_frames], BATCH // 2, True, generator=generator)]
+        past = torch.cat([_past(latents.clean, true), _past(dream_latents, dream)])
         strength = LATENT_NOISE * torch.rand(len(past), 1, 1, 1, generator=generator)
         past = past + strength * torch.randn(past.shape, generator=generator)
-        index = torch.cat([true, seen])
+        index = torch.cat([true, dream])
         settled, real = _weights(labels.settled[index]), _weights(torch.arange(BATCH) < len(true))
         for own in compute.shares(BATCH):
             rows = index[own], settled[own].to(device), real[own].to(device)
@@ -121,12 +123,12 @@ def train_driver(
 
 
 def _weights(counts: Tensor) -> Tensor:
-    """Weights with a mean of 1 over the whole batch, however it is shared, for the rows that count (bool [B])."""
+    """Weights of rows, 0 where `counts` (bool [B]) is False, with mean 1 over the whole batch, however it is shared."""
     return counts.float() / counts.float().mean().clamp_min(1 / len(counts))
 
 
 def _past(latents: Tensor, index: Tensor) -> Tensor:
-    """[B, FRAMES, N, C], oldest first."""
+    """Latents [B, FRAMES, N, C], oldest first."""
     return latents[index[:, None] + torch.arange(1 - FRAMES, 1)].float()
 
 
@@ -139,8 +141,9 @@ def _losses(
     settled: Tensor,
     real: Tensor,
 ) -> dict[str, Tensor]:
-    """`settled` and `real` weigh rows and are 1 on average: neither a sky that changes has a right answer, nor has a dreamt
-    frame as to events, for an actor that was there may be missing in it.
+    """Losses by name. `settled` and `real` weigh rows, 1 on average.
+
+    A changing sky has no right answer; neither has a dreamt frame about events, as their actor may be missing.
     """
     device = past.device
     hidden = observer.readout.trunk(past)
@@ -157,7 +160,7 @@ def _losses(
     command, target = labels.command[index].to(device), labels.target[index].to(device)
     action = observer.driver(hidden, command, target, speed)
     miss = (action.float() - labels.expert[index].to(device)).abs()
-    losses["steer"] = miss[:, 0].mean() * 4  # off the road too: the expert's way back is to be learnt
+    losses["steer"] = miss[:, 0].mean() * 4  # off the road too, to learn the expert's way back
     losses["accel"] = miss[:, 1].mean() * 2
     return losses
 
@@ -173,8 +176,8 @@ def scores(
     for part in index.split(500):
         past = _past(latents.clean, part).to(device)
         hidden = observer.readout.trunk(past)
-        told = labels.command[part], labels.target[part], drives.motions[part, 2]
-        action = observer.driver(hidden, *(value.to(device) for value in told))
+        inputs = labels.command[part], labels.target[part], drives.motions[part, 2]
+        action = observer.driver(hidden, *(value.to(device) for value in inputs))
         rows.append((observer.readout(hidden), action.cpu()))
     out = {name: torch.cat([row[0][name] for row in rows]).cpu() for name in rows[0][0]}
     action = torch.cat([row[1] for row in rows])

@@ -1,7 +1,8 @@
-"""Trains the dynamics in two phases: independent pairs for the world's motion, then a pool of its own dreams, that they stay alive, beside true clips.
+"""Trains the dynamics in two phases: independent frames for the world's motion, then its own dreams beside true clips,
+so that dreams stay stable.
 
-Shortcut forcing (Frans et al. 2024, arXiv 2410.12557; Dreamer 4, arXiv 2509.24527, section 3.2): at the smallest
-step size the target is the clean frame; at larger ones it is where two half steps of the model itself arrive.
+Shortcut forcing (Frans et al. 2024, arXiv 2410.12557; Dreamer 4, arXiv 2509.24527, section 3.2): at the smallest step
+size the target is the clean frame; at larger ones it is where two half steps of the model itself arrive.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from world.controls import NULL, Event
+from world.controls import NULL
 from world.errors import DataError
 from world.files import go_on, save_part, seeded
-from world.latent.dynamics import FIELD_EVENT, SMALLEST, Condition, Dynamics
+from world.latent.dynamics import SMALLEST, Condition, Dynamics
 from world.latent.rollout import CONTEXT_NOISE, rollout
 from world.latent.tokenizer import Tokenizer
 from world.train.distributed import DistributedContext, precision
+from world.train.frame_weights import entering, frame_weights
 from world.train.in_memory import InMemoryDataset, Latents, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
-from world.train.pool import RolloutBuffer
 from world.train.recipe import Recipe
+from world.train.rollout_buffer import RolloutBuffer
 from world.train.samples import SAMPLES, save_sheet
 from world.train.tokenizer import psnr
 
@@ -30,8 +32,10 @@ PAIRS = 128  # frames a step in the first phase
 CLIPS, CLIP_FRAMES = 10, 4  # true clips beside the dreams in the second phase
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
-SHARES = {"pairs": 0.35, "pool": 0.65}  # of the minutes; weights that are gone on with spend all of them in the pool
-ONSET = 15  # frames after an event's trigger in which it has to come into view
+SHARES = {
+    "pairs": 0.35,
+    "pool": 0.65,
+}  # of the minutes; with initial weights, all go to the self-rollouts ("pool" on disk)
 HORIZONS = (1, 5, 10, 20)
 VALIDATION_CLIPS = 16
 
@@ -47,9 +51,10 @@ def train_dynamics(
     recipe: Recipe | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Needs the tokenizer in `out`; writes the dynamics beside it.
+    """Trains on the tokenizer in `out`; writes the dynamics beside it.
 
-    `begin`: a folder of weights of the same shapes, whose dynamics is gone on with.
+    begin: a folder of initial weights of the same shapes. DataError where no held-out episode is long enough;
+    WeightsError where `begin` does not fit.
     """
     recipe = recipe or Recipe()
     device = compute.device
@@ -68,7 +73,9 @@ def train_dynamics(
 
     cache = out / "cache"
     with compute.main_first():
-        latents, held = (encode_all(data, tokenizer, device, cache, hashes, note) for data in (drives, held_out))
+        latents, held_out_latents = (
+            encode_all(data, tokenizer, device, cache, hashes, note) for data in (drives, held_out)
+        )
     trainer = DynamicsTrainer(tokenizer, dynamics, drives, latents, compute, seed, recipe)
 
     def validate(loop: TrainingLoop, time: bool) -> Callable[[], dict[str, float]]:
@@ -79,7 +86,7 @@ def train_dynamics(
                 tokenizer,
                 dynamics,
                 held_out,
-                held,
+                held_out_latents,
                 device,
                 clips=VALIDATION_CLIPS,
                 time=time,
@@ -99,7 +106,7 @@ def train_dynamics(
         loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedules[name], compute, trainer.beside(name))
         trainer.loop = loop
         loop.reseed(trainer.generator)
-        loop.run(getattr(trainer, name), validate(loop, time=name == "pool"), report)
+        loop.run(trainer.phases[name], validate(loop, time=name == "pool"), report)
         dynamics.load_state_dict(loop.ema)
     if compute.main:
         save_part(out, "dynamics", dynamics.state_dict())
@@ -125,67 +132,69 @@ class DynamicsTrainer:
         self.generator = seeded(seed, "cpu")
         self.shortcut = dynamics.config.shortcut
         self.loop: TrainingLoop | None = None
+        self.phases = {"pairs": self.pairs, "pool": self.rollouts}
         gain = tokenizer.from_latents.weight.norm(dim=0) * tokenizer.latent_std
         gain = gain if recipe.visible else torch.ones_like(gain)
-        self.weight_C = (gain / gain.mean()).to(self.device)  # a latent counts as much as it shows in the picture
-        self.frames = ((drives.age >= 1) * weights(drives)).double()
-        self.starts = (drives.left >= CLIP_FRAMES - 1) & (drives.age >= 2)
+        self.weight_C = (gain / gain.mean()).to(self.device)  # errors weigh as much as they show in the picture
+        self.frames = ((drives.age >= 1) * frame_weights(drives)).double()
+        self.starts = (drives.remaining >= CLIP_FRAMES - 1) & (drives.age >= 2)
         self.entering = entering(drives).double() * self.frames * self.starts
         self.entrances = CLIPS // 2 if self.entering.any() else 0
-        self._pool = RolloutBuffer(
+        self._buffer = RolloutBuffer(
             tokenizer, dynamics, drives, latents, self.frames, self.weight_C, compute, self.generator, recipe, seed
         )
 
     def beside(self, phase: str) -> nn.Module | None:
-        """What is trained against the model in a phase."""
-        return self._pool.critic if phase == "pool" else None
+        """The module trained against the model in a phase."""
+        return self._buffer.discriminator if phase == "pool" else None
 
     def pairs(self, step: int) -> Iterator[dict[str, Tensor]]:
+        """Losses of the first phase: independent frames, each from its true past."""
         index = torch.multinomial(self.frames, PAIRS, True, generator=self.generator)
         clean = self.latents.clean[index].to(self.device).float()
-        given = self.given(index)
+        condition = self.condition(index)
         progress = self.loop.progress if self.loop else 1.0
-        return self.forcing(clean, self.dropped(given), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
+        return self.forcing(clean, self.drop(condition), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
 
-    def pool(self, step: int) -> Iterator[dict[str, Tensor]]:
-        """Dreams one frame on, and true clips: what the model knows of the world must not be lost over its own dreams."""
+    def rollouts(self, step: int) -> Iterator[dict[str, Tensor]]:
+        """Losses of the second phase: the buffer's dreams one frame on, and true clips against forgetting."""
         first = torch.cat(
-            [self.drawn(self.frames * self.starts, CLIPS - self.entrances), self.drawn(self.entering, self.entrances)]
+            [self.draw(self.frames * self.starts, CLIPS - self.entrances), self.draw(self.entering, self.entrances)]
         )
         index = (first[:, None] + torch.arange(CLIP_FRAMES)).flatten()
-        given = self.dropped(self.given(index))
+        condition = self.drop(self.condition(index))
         clean = self.latents.clean[index].to(self.device).float()
-        clips = self.forcing(clean, given, bootstrap=self.shortcut, frames=CLIP_FRAMES)
-        for dreamt, true in zip(self._pool.step(self.loop.progress if self.loop else 0.0), clips, strict=True):
-            yield true | dreamt | {"loss": true["loss"] + dreamt["loss"]}
+        clips = self.forcing(clean, condition, bootstrap=self.shortcut, frames=CLIP_FRAMES)
+        for dream, true in zip(self._buffer.step(self.loop.progress if self.loop else 0.0), clips, strict=True):
+            yield true | dream | {"loss": true["loss"] + dream["loss"]}
 
-    def drawn(self, weights: Tensor, count: int) -> Tensor:
-        """`count` frames by their weights."""
+    def draw(self, weights: Tensor, count: int) -> Tensor:
+        """`count` frame indices, drawn by their weights."""
         if not count:
             return torch.zeros(0, dtype=torch.long)
         return torch.multinomial(weights, count, True, generator=self.generator)
 
-    def given(self, index: Tensor) -> Condition:
-        """What leads to true frames, a little noised."""
-        return self.noised(self.latents.condition(self.drives, index, self.device))
+    def condition(self, index: Tensor) -> Condition:
+        """The condition of true frames, with noise on the past."""
+        return self.add_noise(self.latents.condition(self.drives, index, self.device))
 
     def forcing(
-        self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0
+        self, clean: Tensor, condition: Condition, *, bootstrap: bool, frames: int = 0
     ) -> Iterator[dict[str, Tensor]]:
-        """The shortcut-forcing losses of a batch of frames (clips of `frames`, where given), share by share."""
+        """Yields the shortcut-forcing losses of a batch of frames (or of clips of `frames`), share by share."""
         batch, model = len(clean), self.dynamics
         size = torch.full((batch,), SMALLEST)
         if bootstrap:
             larger = torch.rand(batch, generator=self.generator) < BOOTSTRAP_SHARE
             size = torch.where(larger, 0.5 ** torch.randint(0, 3, (batch,), generator=self.generator), size)
         tau = (torch.rand(batch, generator=self.generator) / size).floor() * size  # on the grid of the step size
-        start = torch.rand(batch, generator=self.generator) < 0.4  # every dreamt frame begins at pure noise
+        start = torch.rand(batch, generator=self.generator) < 0.4  # every dreamt frame begins as pure noise
         tau = torch.where(start, 0.0, tau)
-        if frames:  # a dream's past is clean: some frames serve as such
+        if frames:  # a dream's past is clean, so some frames are too
             tau = torch.where((size == SMALLEST) & (torch.rand(batch, generator=self.generator) < 0.3), 1.0, tau)
         size, tau = size.to(self.device), tau.to(self.device)
         noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
-        noised = torch.lerp(noise, clean, tau[:, None, None])
+        noisy = torch.lerp(noise, clean, tau[:, None, None])
         smallest = (size == SMALLEST).float()
         smallest = smallest / smallest.mean()
         for own in self.compute.shares(batch, frames or 1):
@@ -195,75 +204,52 @@ class DynamicsTrainer:
                     larger = (size[own] > SMALLEST).cpu()
                     rows = own[larger]
                     if len(rows):
-                        steps = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
+                        steps = self.two_half_steps(noisy[rows], tau[rows], size[rows], condition[rows])
                         target[larger.nonzero()[:, 0]] = steps
-                predicted = model(noised[own], tau[own], size[own], given[own], frames=frames)
-            error = ((predicted - target).square() * self.weight_C).mean((1, 2))
+                prediction = model(noisy[own], tau[own], size[own], condition[own], frames=frames)
+            error = ((prediction - target).square() * self.weight_C).mean((1, 2))
             weight = (1 - tau[own]).clamp_min(SMALLEST) ** -2 if model.config.velocity else 0.5 + 0.5 * tau[own]
             loss = (error * weight).mean()
             yield {"loss": loss, "plain": (error * smallest[own]).mean()}
 
     @torch.no_grad()
-    def two_half_steps(self, noised: Tensor, tau: Tensor, size: Tensor, given: Condition) -> Tensor:
+    def two_half_steps(self, noisy: Tensor, tau: Tensor, size: Tensor, condition: Condition) -> Tensor:
         """The x-prediction whose velocity is the mean of two half steps' velocities."""
         model, half = self.dynamics, size / 2
-        first = (model(noised, tau, half, given) - noised) / (1 - tau)[:, None, None]
-        middle = noised + first * half[:, None, None]
-        second = (model(middle, tau + half, half, given) - middle) / (1 - tau - half)[:, None, None]
-        return noised + (first + second) / 2 * (1 - tau)[:, None, None]
+        first = (model(noisy, tau, half, condition) - noisy) / (1 - tau)[:, None, None]
+        middle = noisy + first * half[:, None, None]
+        second = (model(middle, tau + half, half, condition) - middle) / (1 - tau - half)[:, None, None]
+        return noisy + (first + second) / 2 * (1 - tau)[:, None, None]
 
-    def noised(self, given: Condition) -> Condition:
-        """The past a little noised, as it will be in a dream; sometimes more."""
-        batch = len(given.has_past_B)
+    def add_noise(self, condition: Condition) -> Condition:
+        """Adds noise to the past, as much as in a dream or more, in place."""
+        batch = len(condition.has_past_B)
         strength = self.context_noise * (1 + 3 * torch.rand(batch, generator=self.generator) ** 3)[:, None, None]
         for name in ("last_BNC", "before_BNC"):
-            part = getattr(given, name)
+            part = getattr(condition, name)
             noise = strength * torch.randn(part.shape, generator=self.generator)
-            setattr(given, name, part + noise.to(part.device))
-        return given
+            setattr(condition, name, part + noise.to(part.device))
+        return condition
 
-    def dropped(self, given: Condition) -> Condition:
-        """Some of everything left out, so that any subset of the controls may be given, or no past at all."""
-        batch = len(given.has_past_B)
+    def drop(self, condition: Condition) -> Condition:
+        """Drops parts at random, in place, so that any subset of the controls may be given, or no past at all."""
+        batch = len(condition.has_past_B)
 
         def chance(p: float) -> Tensor:
             return (torch.rand(batch, generator=self.generator) < p).to(self.device)
 
-        nothing = chance(DROP_PAST)
+        no_past = chance(DROP_PAST)
         for name in ("last_BNC", "before_BNC"):
-            getattr(given, name)[nothing] = 0.0
-        given.has_past_B[nothing] = 0.0
+            getattr(condition, name)[no_past] = 0.0
+        condition.has_past_B[no_past] = 0.0
         if self.drives.driving:
-            given.motions_B4[chance(DROP_ACTION), :2] = torch.nan
-            given.motions_B4[chance(DROP_MOTION), 2:] = torch.nan
+            condition.motions_B4[chance(DROP_ACTION), :2] = torch.nan
+            condition.motions_B4[chance(DROP_MOTION), 2:] = torch.nan
         else:
-            given.motions_B4[chance(DROP_MOTION)] = torch.nan
-        for column in range(given.fields_B6.shape[1]):
-            given.fields_B6[chance(DROP_FIELD), column] = NULL
-        return given
-
-
-def weights(drives: InMemoryDataset) -> Tensor:
-    """How often a frame is drawn: turning, events (rare ones and their beginnings above all) and changes of weather or time
-    more, standing still less.
-    """
-    if not drives.driving:
-        return torch.ones(len(drives))
-    speed, yaw_rate = drives.motions[:, 2], drives.motions[:, 3].abs()
-    weight = torch.where(speed < 0.5, 0.3, 1.0) + 2.0 * (yaw_rate > 0.08) + 1.0 * (yaw_rate > 0.3)
-    fields = drives.fields
-    changed = (fields[:, 1:3] != fields.roll(20, 0)[:, 1:3]).any(1) & (drives.age >= 20)
-    event = fields[:, 3].clamp_min(0)
-    counts = torch.bincount(event, minlength=len(Event)).float()
-    rarity = (counts[1:].mean() / counts.clamp_min(1)).sqrt().clamp(0.5, 4.0)[event]
-    begun = (event > 0) & (event != event.roll(ONSET)) & (drives.age >= ONSET)
-    return weight + 4.0 * changed + (1.0 + begun) * 2.0 * rarity * (event > 0)
-
-
-def entering(drives: InMemoryDataset) -> Tensor:
-    """bool [T]: an event's actor is there and was not a frame before; only here must it be drawn out of nothing."""
-    event = drives.fields[:, FIELD_EVENT]
-    return (event > 0) & (event != event.roll(1)) & (drives.age >= 2)
+            condition.motions_B4[chance(DROP_MOTION)] = torch.nan
+        for column in range(condition.fields_B6.shape[1]):
+            condition.fields_B6[chance(DROP_FIELD), column] = NULL
+        return condition
 
 
 def edges(picture: Tensor) -> Tensor:
@@ -286,14 +272,14 @@ def horizons(
     sheet: Path | None = None,
     context_noise: float = CONTEXT_NOISE,
 ) -> dict[str, dict[int, float]]:
-    """PSNR (dB) of dreams against the true future in moving scenes at HORIZONS, true controls.
+    """PSNR (dB) of dreams against the true future in moving scenes at HORIZONS, with true controls.
 
-    Rows: `dream`; `shuffled` (the motion of another clip); `repeat` (the last frame again); and `detail`, no PSNR but how
-    much pixels differ from their neighbours in the dreams, over how much they do in the truth: below 1 is blurred. `sheet`:
-    a PNG of some of the dreams, each clip's true frames in a line and the dreamt ones below it.
+    Rows: `dream`; `shuffled` (another clip's motion); `repeat` (the last frame); and `detail`, the difference of
+    neighbouring pixels in dreams over that in the truth: below 1 is blurred. sheet: path of a PNG with some clips, true
+    frames above dreamt ones. DataError where no held-out episode is long enough.
     """
     frames = max(HORIZONS)
-    usable = (drives.age >= 2) & (drives.left >= frames - 1) & drives.moving
+    usable = (drives.age >= 2) & (drives.remaining >= frames - 1) & drives.moving
     starts = usable.nonzero()[:, 0]
     if not len(starts):
         raise DataError(f"No held-out episode has {frames + 2} frames in which something moves; hold out longer ones.")
@@ -304,13 +290,13 @@ def horizons(
     truth = [drives.batch(index[:, frame - 1], device) for frame in HORIZONS]
     last = drives.batch(first - 1, device)
 
-    def scored(pictures: list[Tensor]) -> dict[int, float]:
+    def score(pictures: list[Tensor]) -> dict[int, float]:
         return {
             frame: float(psnr((picture - true).square().mean((1, 2, 3))).mean())
             for frame, picture, true in zip(HORIZONS, pictures, truth, strict=True)
         }
 
-    def dreamt(motions: Tensor) -> list[Tensor]:
+    def dream(motions: Tensor) -> list[Tensor]:
         with precision(device):
             latents_BTNC = rollout(
                 dynamics,
@@ -324,15 +310,16 @@ def horizons(
             )
             return [tokenizer.decode(latents_BTNC[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS]
 
-    own = dreamt(motions)
+    own = dream(motions)
     if sheet is not None:
-        clips_shown = torch.linspace(0, clips - 1, SAMPLES).long().tolist()
-        save_sheet(sheet, [torch.stack([row[clip] for row in rows]) for clip in clips_shown for rows in (truth, own)])
+        sheet_clips = torch.linspace(0, clips - 1, SAMPLES).long().tolist()
+        save_sheet(sheet, [torch.stack([row[clip] for row in rows]) for clip in sheet_clips for rows in (truth, own)])
     return {
-        "dream": scored(own),
-        "shuffled": scored(dreamt(motions.roll(1, 0))),
-        "repeat": scored([last] * len(HORIZONS)),
+        "dream": score(own),
+        "shuffled": score(dream(motions.roll(1, 0))),
+        "repeat": score([last] * len(HORIZONS)),
         "detail": {
-            frame: float(edges(made) / edges(true)) for frame, made, true in zip(HORIZONS, own, truth, strict=True)
+            frame: float(edges(picture) / edges(true))
+            for frame, picture, true in zip(HORIZONS, own, truth, strict=True)
         },
     }

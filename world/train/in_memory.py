@@ -24,8 +24,8 @@ from world.telling import Say
 from world.train.distributed import precision
 
 MOVING = 2.0  # m/s
-ROUNDING = 1e-3  # of an action's range: that far out of bounds is no fault
-ENCODED = 32  # frames at a time; more would thrash a CPU's caches
+ROUNDING = 1e-3  # of an action's range, tolerated beyond its bounds
+ENCODE_BATCH = 32  # frames; more would thrash a CPU's caches
 DREAMING = ("tokenizer", "dynamics")  # the parts that make pictures
 LABELS = (
     "observation.state",
@@ -45,21 +45,24 @@ CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 class InMemoryDataset:
     """All frames of a dataset, in order.
 
-    images: uint8 [T, H, W, 3]; age: int64 [T], frames since the episode began; left: int64 [T], frames until it ends;
-    motions: float32 [T, M], the dataset's inputs, and fields: int64 [T, 6], of the control that *led to* frame t (row
-    t - 1's action, frame t's motion), NaN and NULL where not given; meaningless where age is 0.
+    images: uint8 [T, H, W, 3]; age: int64 [T], frames since the episode began; remaining: int64 [T], frames until it
+    ends; motions: float32 [T, M], the dataset's inputs, and fields: int64 [T, 6], of the control that *led to* frame t
+    (row t - 1's action, frame t's motion), NaN and NULL where unknown; meaningless where age is 0.
     """
 
     dataset: DriveDataset
     images: np.ndarray
     age: Tensor
-    left: Tensor
+    remaining: Tensor
     motions: Tensor
     fields: Tensor
 
     @classmethod
     def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Say | None = None) -> InMemoryDataset:
-        """Reads a dataset; the decoded pictures are kept in `cache` for the next time."""
+        """Reads a dataset; decoded pictures are cached in `cache`.
+
+        DataError for another frame rate or invalid values.
+        """
         dataset = DriveDataset.open(root)
         if dataset.fps != FPS:
             raise DataError(
@@ -70,40 +73,40 @@ class InMemoryDataset:
         index = torch.arange(length)
         starts = torch.from_numpy(dataset.starts)
         episode = torch.bucketize(index, starts[1:-1], right=True)
-        age, left = index - starts[episode], starts[episode + 1] - 1 - index
+        age, remaining = index - starts[episode], starts[episode + 1] - 1 - index
 
-        def given(name: str, width: int) -> Tensor:
+        def column(name: str, width: int) -> Tensor:
             if name not in dataset.names:
                 return torch.full((length, width), torch.nan)
             return torch.from_numpy(dataset.column(name).copy()).reshape(length, -1)
 
-        fields = torch.cat([given(name, 1).nan_to_num(NULL).long() for name in CONTROLS], dim=1)
+        fields = torch.cat([column(name, 1).nan_to_num(NULL).long() for name in CONTROLS], dim=1)
         if int(fields.max()) >= 13 or int(fields.min()) < -1:
             raise DataError(f"{root} has control values outside the vocabulary; collect it again with this version.")
-        action = given("action", 2 if dataset.inputs.driving else len(dataset.inputs)).float()
+        action = column("action", 2 if dataset.inputs.driving else len(dataset.inputs)).float()
         if "action" in dataset.names:
             _check_bounds(action, dataset.inputs, root)
         motions = action.roll(1, 0)
         if dataset.inputs.driving:
-            motions = torch.cat([motions, given("observation.state", 2).float()], dim=1)
-        return cls(dataset, images, age, left, motions, fields.roll(1, 0))
+            motions = torch.cat([motions, column("observation.state", 2).float()], dim=1)
+        return cls(dataset, images, age, remaining, motions, fields.roll(1, 0))
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
     def driving(self) -> bool:
-        """Whether a car is driven, so that `motions` ends with its speed and yaw rate (NaN where not known)."""
+        """Whether a car is driven, so that `motions` ends with its speed and yaw rate (NaN where unknown)."""
         return self.dataset.inputs.driving
 
     @property
     def labelled(self) -> bool:
-        """Whether the data tell what readouts, driver and judge learn from."""
+        """Whether the data have the labels for readouts, driver and judge."""
         return labelled(self.dataset)
 
     @property
     def moving(self) -> Tensor:
-        """bool [T]: the scene moves, as far as is known."""
+        """bool [T]: whether the scene moves, or may do so."""
         if not self.driving:
             return torch.ones(len(self), dtype=torch.bool)
         return (self.motions[:, 2] > MOVING) | self.motions[:, 2].isnan()
@@ -113,6 +116,7 @@ class InMemoryDataset:
         return to_float(torch.from_numpy(self.images[index.numpy()]).to(device))
 
     def column(self, name: str) -> Tensor:
+        """A column of the dataset [T] or [T, n]. DataError where there is none."""
         return torch.from_numpy(self.dataset.column(name).copy())
 
 
@@ -123,12 +127,14 @@ class Latents:
     clean: Tensor
 
     def past(self, drives: InMemoryDataset, index: Tensor, device: str) -> Past:
-        """The two frames before the frames `index` (whose age is at least 1; of a second one, the first twice)."""
+        """The two frames before the frames `index`, whose age is at least 1; the first one twice where there is only
+        one.
+        """
         before = (index - 1) - (drives.age[index] > 1).long()
         return Past(self.clean[before].to(device).float(), self.clean[index - 1].to(device).float())
 
     def condition(self, drives: InMemoryDataset, index: Tensor, device: str = "cpu") -> Condition:
-        """What leads to the frames `index` (whose age is at least 1), their true past included."""
+        """The condition of the frames `index`, whose age is at least 1, with their true past."""
         past, one = self.past(drives, index, device), torch.ones(len(index), device=device)
         motions, fields = drives.motions[index].to(device), drives.fields[index].to(device)
         return Condition(past.last, past.before, one, motions, fields)
@@ -154,7 +160,10 @@ def labelled(dataset: DriveDataset) -> bool:
 def trained_parts(
     folder: Path, names: Sequence[str], device: str
 ) -> tuple[WorldConfig, dict[str, Any], dict[str, str]]:
-    """What is trained already: the configuration, the parts `names` on the device, and every file's sha256."""
+    """The configuration of a weights folder, its parts `names` on the device, and every file's SHA-256.
+
+    WeightsError where a part is missing or damaged.
+    """
     config, raw = read_config(folder)
     modules = config.build()
     parts = {name: load_part(folder, name, modules[name], raw) for name in names}
@@ -162,7 +171,7 @@ def trained_parts(
 
 
 def cache_key(hashes: Mapping[str, str], names: Sequence[str]) -> str:
-    """Stands for the weights of the parts `names` in the names of cached files. `hashes`: file name -> sha256."""
+    """Identifies the weights of the parts `names` in names of cached files. hashes: file name -> SHA-256."""
     files = [f"{name}.safetensors" for name in names]
     return "".join(hashes[file][:8] for file in files if file in hashes)
 
@@ -176,14 +185,14 @@ def encode_all(
     hashes: Mapping[str, str],
     note: Say | None = None,
 ) -> Latents:
-    """The latents of all frames. `hashes`: of the files of weights; what is in `cache` is not done again."""
+    """The latents of all frames, cached in `cache`. hashes: SHA-256 of the weights' files."""
     path = cache / f"latents-{cache_key(hashes, ('tokenizer',))}-{fingerprint(drives.dataset, '')}.npy"
     if not path.exists():
         out = np.empty((len(drives), tokenizer.config.tokens, tokenizer.config.channels), np.float16)
-        for index in torch.arange(len(drives)).split(ENCODED):
+        for index in torch.arange(len(drives)).split(ENCODE_BATCH):
             with precision(device):
                 out[index] = tokenizer.encode(drives.batch(index, device)).cpu().half()
-            if note and int(index[0]) % (ENCODED * 80) == 0:
+            if note and int(index[0]) % (ENCODE_BATCH * 80) == 0:
                 note(f"encoding frames, {int(index[0]) / len(drives):.0%}")
         save_array(path, out)
     return Latents(torch.from_numpy(np.load(path, mmap_mode="r+")))
@@ -199,7 +208,7 @@ def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, no
 
 
 def save_array(path: Path, array: np.ndarray) -> None:
-    """Writes a .npy file aside and renames it, so that a killed run leaves no half one."""
+    """Writes a .npy file aside and renames it, so that a killed run leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".tmp.npy")
     np.save(aside, array)
@@ -207,7 +216,7 @@ def save_array(path: Path, array: np.ndarray) -> None:
 
 
 def fingerprint(dataset: DriveDataset, extra: str) -> str:
-    """Twelve hexadecimal digits that stand for how many frames there are, names and sizes of the videos, and `extra`."""
+    """Twelve hexadecimal digits that identify the number of frames, names and sizes of the videos, and `extra`."""
     videos = [
         (str(path.relative_to(dataset.root)), path.stat().st_size)
         for path in sorted(dataset.root.glob("videos/*/*/*.mp4"))

@@ -1,4 +1,4 @@
-"""Trains the judge (`world.judge`) on films of the path tracer (`world.town.films`): what training towns show, and nothing painted."""
+"""Trains the judge (`world.judge`) on path-traced films (`world.town.films`) of training towns."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from world.train.loop import Report, Schedule, TrainingLoop
 BATCH = 32
 MINUTES = 20.0
 NUMBER_WEIGHT = 4.0
-EMPTY = 0.1  # weight of a cell without an actor over one with
-LEAST = 12  # pixels of an actor in a cell, from which on it is that event's; cells with fewer count for nothing
-FROZEN = 0.1  # share of films in training whose pictures are all the last one, of which no motion can be told
-# Painted pictures are a little softer, cleaner, darker or brighter than traced ones; it should not matter.
+EMPTY = 0.1  # weight of a cell without an actor, relative to one with
+LEAST = 12  # pixels of an actor from which a cell is its event's; cells with fewer have no label
+FROZEN = 0.1  # share of films in training that repeat their last picture and have no motion labels
+# Painted pictures are slightly softer, cleaner, darker or brighter than traced ones; that must not matter.
 BRIGHTNESS, CONTRAST, TINGE, BLUR, GRAIN = 0.08, 0.10, 0.04, 0.6, 0.03
-ACROSS, DOWN = 4, 3  # pixels by which a film is shifted at most
-_MIRRORED = {
+ACROSS, DOWN = 4, 3  # largest shift of a film in pixels
+_MIRROR = {
     Command.LEFT: Command.RIGHT,
     Command.RIGHT: Command.LEFT,
     Command.LANE_LEFT: Command.LANE_RIGHT,
     Command.LANE_RIGHT: Command.LANE_LEFT,
 }
-MIRRORED = torch.tensor(
-    [MANOEUVRES.index(_MIRRORED.get(one, one)) for one in MANOEUVRES]
-)  # of a manoeuvre in the mirror
+MIRROR_OF = torch.tensor(
+    [MANOEUVRES.index(_MIRROR.get(one, one)) for one in MANOEUVRES]
+)  # index of the mirrored manoeuvre
 NAMES: dict[str, Sequence[Any]] = {
     "weather": tuple(Weather),
     "time": tuple(TimeOfDay),
@@ -53,8 +53,11 @@ NAMES: dict[str, Sequence[Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class Films:
-    """Films in memory. pictures uint8 [N, A, H, W, 3]; classes int64 [N] by name, UNKNOWN where nothing can be said; values float
-    [N, 2] in SCALES, NaN likewise; where int64 [N, *CELLS]: the event whose actor is there, UNKNOWN likewise."""
+    """Films in memory. pictures: uint8 [N, A, H, W, 3]; classes: int64 [N] by name, UNKNOWN where unlabelled.
+
+    values: float [N, 2] in SCALES, NaN where unlabelled; where: int64 [N, *CELLS], the event whose actor is in the
+    cell, or UNKNOWN.
+    """
 
     pictures: np.ndarray
     classes: dict[str, Tensor]
@@ -63,7 +66,10 @@ class Films:
 
     @classmethod
     def load(cls, folders: Sequence[Path], report: Report | None = None, size: tuple[int, int] = (72, 128)) -> Films:
-        """Of one folder or several, in a size; films of one picture show it AGES times. DataError for a folder that holds none."""
+        """Films of several folders, scaled to `size`; those of one picture repeat it AGES times.
+
+        DataError where a folder holds none, or a film is damaged.
+        """
         pictures: list[np.ndarray] = []
         truths: list[FilmLabels] = []
         actors: list[np.ndarray] = []
@@ -71,14 +77,14 @@ class Films:
             paths = sorted(folder.glob("[0-9]*.npz"))
             if not paths:
                 raise DataError(f"{folder} holds no films; make some with `lucidrive collect --films`.")
-            for done, path in enumerate(paths):
+            for number, path in enumerate(paths):
                 film = read_pictures(path)
                 small = np.stack([fit(picture, size) for picture in film.pictures])
                 pictures.append(small if len(small) == len(AGES) else small[-1:].repeat(len(AGES), 0))
                 truths.append(film.truth)
                 actors.append(film.actor)
-                if report and done % 500 == 0:
-                    report(0.0, f"{folder}: {done} of {len(paths)} films")
+                if report and number % 500 == 0:
+                    report(0.0, f"{folder}: {number} of {len(paths)} films")
         classes = {name: torch.tensor([getattr(truth, name) for truth in truths]) for name in CLASSES}
         side = classes["side"]
         classes["side"] = torch.where(side > int(Side.NONE), side - int(Side.LEFT), UNKNOWN)
@@ -92,7 +98,7 @@ class Films:
         return len(self.pictures)
 
     def weights(self) -> Tensor:
-        """How often a film is drawn: rare weathers, hours, events and manoeuvres more, so that all are learnt."""
+        """Sampling weights float64 [N]: rare weathers, hours, events and manoeuvres count more."""
         total = torch.zeros(len(self), dtype=torch.float64)
         for name in NAMES:
             classes = self.classes[name]
@@ -103,7 +109,9 @@ class Films:
         return total
 
     def batch(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Images [B, A, 3, H, W], classes (`where` among them) and values of some films, augmented: half of them mirrored, some frozen."""
+        """Images [B, A, 3, H, W], classes (including `where`) and values of some films, augmented: half mirrored, some
+        frozen.
+        """
         images = as_input(self.pictures[index.numpy()])
         classes = {name: self.classes[name][index] for name in CLASSES} | {"where": self.where[index]}
         values = self.values[index].clone()
@@ -111,13 +119,13 @@ class Films:
         images[flipped] = images[flipped].flip(-1)
         classes["where"][flipped] = classes["where"][flipped].flip(-1)
         values[flipped, list(SCALES).index("yaw_rate")] *= -1
-        for name, mirrored in (("side", torch.tensor([1, 0])), ("manoeuvre", MIRRORED)):
+        for name, mirror_of in (("side", torch.tensor([1, 0])), ("manoeuvre", MIRROR_OF)):
             known = flipped & (classes[name] != UNKNOWN)
-            classes[name] = torch.where(known, mirrored[classes[name].clamp_min(0)], classes[name])
+            classes[name] = torch.where(known, mirror_of[classes[name].clamp_min(0)], classes[name])
         images[frozen] = images[frozen][:, -1:]
         values[frozen] = torch.nan
         classes["manoeuvre"] = torch.where(frozen, UNKNOWN, classes["manoeuvre"])
-        return augmented(images, generator), classes, values
+        return augment(images, generator), classes, values
 
 
 def train_judge(
@@ -132,23 +140,22 @@ def train_judge(
     report: Report | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Trains on folders of films into the folder `out`; `held_out`: films of test towns, by which it is measured and nothing is chosen.
-    DataError for films of other towns than those.
+    """Trains on folders of films into the folder `out`. held_out: films of test towns, only for scores.
 
-    `begin`: the folder of a judge of the same shape to go on with, whose minutes count as its own.
-    A killed run goes on from its last checkpoint when the same command is given again.
+    begin: the folder of a judge of the same shape to start from, whose minutes count too. An interrupted run resumes
+    from its last checkpoint. DataError for films of the wrong towns, WeightsError where `begin` is damaged.
     """
-    compute = (compute or DistributedContext()).joined()
+    compute = (compute or DistributedContext()).join_processes()
     device, config = compute.device, config or JudgeConfig()
     for folder in films:
-        if _made(folder).get("split", "train") != "train":
+        if _origin(folder).get("split", "train") != "train":
             raise DataError(
-                f"{folder} holds films of the {_made(folder)['split']} split; the judge learns from training towns."
+                f"{folder} holds films of the {_origin(folder)['split']} split; the judge learns from training towns."
             )
-    if _made(held_out).get("split") == "train":
+    if _origin(held_out).get("split") == "train":
         raise DataError(f"{held_out} holds films of training towns; measure the judge on those of test towns.")
     size = (config.height, config.width)
-    seen, held = Films.load(films, report, size), Films.load([held_out], report, size)
+    training, validation = Films.load(films, report, size), Films.load([held_out], report, size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         judge = Judge(config)
@@ -157,35 +164,35 @@ def train_judge(
         judge.load_state_dict(Judge.load(begin).state_dict())
         before = float(card(begin)["trained"]["minutes"])
     judge = judge.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    generator, pool = seeded(seed, "cpu"), seen.weights()
+    generator, film_weights = seeded(seed, "cpu"), training.weights()
     loop = TrainingLoop(PART, out, judge, Schedule(minutes=minutes, rate=1.5e-3, fall=0.3, weight_decay=0.05), compute)
     loop.reseed(generator)
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
-        index = torch.multinomial(pool, BATCH, True, generator=generator)
-        images, classes, values = seen.batch(index, generator)
+        index = torch.multinomial(film_weights, BATCH, True, generator=generator)
+        images, classes, values = training.batch(index, generator)
         for own in compute.shares(BATCH):
             with compute.autocast():
                 answers = judge(images[own].to(device))
             yield losses(answers, {name: its[own].to(device) for name, its in classes.items()}, values[own].to(device))
 
-    loop.run(loss_of, lambda: summary(accuracy(judge, held)), report)
+    loop.run(loss_of, lambda: summary(accuracy(judge, validation)), report)
     if not compute.main:
         return
     judge.load_state_dict(loop.ema)
     judge.eval()
-    trained = {"films": len(seen), "made": [_made(folder) for folder in films], "steps": loop.step, "seed": seed}
-    save(judge, out, {"minutes": before + minutes, **trained, "held_out": accuracy(judge, held)})
+    record = {"films": len(training), "made": [_origin(folder) for folder in films], "steps": loop.step, "seed": seed}
+    save(judge, out, {"minutes": before + minutes, **record, "held_out": accuracy(judge, validation)})
 
 
-def _made(folder: Path) -> dict[str, Any]:
-    """How the films of a folder were made; nothing where it does not say."""
+def _origin(folder: Path) -> dict[str, Any]:
+    """How the films of a folder were made; {} where that is unknown."""
     path = folder / "lessons.json"
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def losses(answers: dict[str, Tensor], classes: dict[str, Tensor], values: Tensor) -> dict[str, Tensor]:
-    """Named losses, of which `loss` is their sum."""
+    """Losses by name; `loss` is their sum."""
     parts = {}
     for name, target in classes.items():
         weight = torch.ones(answers[name].shape[1], device=target.device)
@@ -200,8 +207,10 @@ def losses(answers: dict[str, Tensor], classes: dict[str, Tensor], values: Tenso
     return parts | {"loss": torch.stack(list(parts.values())).sum()}
 
 
-def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
-    """The films [B, A, 3, H, W] a little shifted, softer, darker or brighter, flatter or starker, tinged, and grainy; one way a film."""
+def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Films [B, A, 3, H, W] randomly shifted, blurred, with other brightness, contrast, tint and grain, each film as a
+    whole.
+    """
     batch, (height, width) = len(images), images.shape[-2:]
     down, across = (
         torch.randint(-most, most + 1, (batch, 1), generator=generator) + torch.arange(size)
@@ -215,17 +224,17 @@ def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
         return torch.rand(batch, 1, channels, 1, 1, generator=generator)
 
     soft = (draw() < 0.5).flatten()
-    blurred = F.avg_pool2d(images[soft].flatten(0, 1), 3, 1, 1, count_include_pad=False)
-    images[soft] = images[soft].lerp(blurred.view(images[soft].shape), BLUR * draw()[soft])
+    soft_images = F.avg_pool2d(images[soft].flatten(0, 1), 3, 1, 1, count_include_pad=False)
+    images[soft] = images[soft].lerp(soft_images.view(images[soft].shape), BLUR * draw()[soft])
     images = images * (1 + CONTRAST * (2 * draw() - 1)) + BRIGHTNESS * (2 * draw() - 1) + TINGE * (2 * draw(3) - 1)
     grain = torch.randn(images.shape, generator=generator)
     return images + GRAIN * draw().square() * grain
 
 
 def accuracy(judge: Judge, films: Films) -> dict[str, Any]:
-    """How right the judge is about films: the share named of those of each class, correlations and mean errors in m/s and rad/s.
+    """The judge's scores: accuracy by class, correlations, and mean errors in m/s and rad/s.
 
-    `kind`: of weather whatever its level; `sided`: of sided events, with their side.
+    `kind`: of weather without its level; `side`: of sided events.
     """
     sight = judge.watch(films.pictures)
     truth = {name: classes.numpy() for name, classes in films.classes.items()}
@@ -250,10 +259,10 @@ def accuracy(judge: Judge, films: Films) -> dict[str, Any]:
     return result
 
 
-def summary(said: dict[str, Any]) -> dict[str, float]:
-    """The same in a few numbers: the mean over the classes of each."""
-    result = {name: float(np.mean(list(said[name].values()))) for name in NAMES}
-    return result | {name: said[name] for name in ("kind", "side", "speed_correlation", "yaw_rate_correlation")}
+def summary(scores: dict[str, Any]) -> dict[str, float]:
+    """The scores of `accuracy` in a few numbers: for each kind of label the mean over its classes."""
+    result = {name: float(np.mean(list(scores[name].values()))) for name in NAMES}
+    return result | {name: scores[name] for name in ("kind", "side", "speed_correlation", "yaw_rate_correlation")}
 
 
 def _share(flags: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The training loop that all parts share: a budget of minutes, a learning rate over it, EMA, CSV, checkpoints."""
+"""The training loop of all parts: a budget of minutes, a learning-rate schedule, EMA, CSV logs, checkpoints."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class Schedule:
 
 
 class TrainingLoop:
-    """Takes steps until the minutes are spent; a kill costs at most `checkpoint_minutes`, Ctrl+C nothing."""
+    """Takes steps until the minutes are spent; a kill loses at most `checkpoint_minutes`, Ctrl+C nothing.
+
+    DataError where a checkpoint is damaged or of another configuration.
+    """
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class TrainingLoop:
         compute: DistributedContext | None = None,
         beside: nn.Module | None = None,
     ) -> None:
-        """`beside`: what is trained against the model by `loss_of` itself; it is kept in checkpoints too."""
+        """beside: a module that `loss_of` itself trains against the model; part of the checkpoints."""
         self.name, self.folder, self.model, self.schedule = name, folder, model, schedule
         self.compute, self.beside = compute or DistributedContext(), beside
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +68,16 @@ class TrainingLoop:
 
     @property
     def checkpoint(self) -> Path:
+        """The folder of its checkpoints."""
         return self.folder / "checkpoints" / self.name
 
     @property
     def progress(self) -> float:
+        """Share of the minutes that is spent, in [0, 1]."""
         return min(1.0, self.seconds / (60 * self.schedule.minutes))
 
     def reseed(self, generator: torch.Generator) -> None:
-        """A run that goes on draws other batches than those it began with."""
+        """Makes a resumed run draw other batches than those before."""
         if self.step:
             generator.manual_seed(generator.initial_seed() + self.step)
 
@@ -83,39 +88,42 @@ class TrainingLoop:
         report: Report | None = None,
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`loss_of(step)` yields, for each part of this process's share of the batch, named losses, of which `loss` is
-        descended; `validate` is called with the EMA in place, by the main process; `enough`, after a validation, says
-        whether to end before the minutes are spent (one process only)."""
+        """Trains until the minutes are spent. KeyboardInterrupt after Ctrl+C, with a checkpoint written.
+
+        loss_of(step): yields the named losses of each part of this process's share of the batch; `loss` is minimised.
+        validate: scores, called with the EMA weights in the main process. enough: called after a validation; True ends
+        the training early (one process only).
+        """
         schedule, compute, log = self.schedule, self.compute, _Log(self.folder / f"{self.name}.csv")
         say = report if report and compute.main else lambda fraction, text: None
-        saved = validated = self.seconds
-        with interruptible() as interrupted:
+        last_save = last_validation = self.seconds
+        with interruptible() as stop_requested:
             while self.progress < 1:
                 began = time.perf_counter()
                 losses = self._take_step(loss_of(self.step))
-                took, stop = compute.agreed(time.perf_counter() - began, float(interrupted()))
+                took, stop = compute.mean_over_processes(time.perf_counter() - began, float(stop_requested()))
                 self.seconds += compute.step_seconds or took
                 last = self.progress >= 1
                 if last or self.step % LOG_EVERY == 0:
-                    row = dict(zip(losses, compute.agreed(*map(float, losses.values())), strict=True))
+                    row = dict(zip(losses, compute.mean_over_processes(*map(float, losses.values())), strict=True))
                     if compute.main:
                         log.write({"step": self.step, "seconds": round(self.seconds, 1), "rate": self._rate()} | row)
                     say(
                         self.progress,
                         f"step {self.step}, loss {row['loss']:.4f}, {self.seconds / self.step:.2f} s a step",
                     )
-                due = last or self.seconds - validated > 60 * schedule.validate_minutes
+                due = last or self.seconds - last_validation > 60 * schedule.validate_minutes
                 if validate and due and not stop:
-                    validated = self.seconds
+                    last_validation = self.seconds
                     if compute.main:
-                        with self.averaged():
+                        with self.with_ema():
                             scores = validate()
                         row = {f"validation_{key}": value for key, value in scores.items()}
                         log.write({"step": self.step, "seconds": round(self.seconds, 1)} | row)
                         say(self.progress, ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
                     last = last or enough()
-                if last or stop or self.seconds - saved > 60 * schedule.checkpoint_minutes:
-                    saved = self.seconds
+                if last or stop or self.seconds - last_save > 60 * schedule.checkpoint_minutes:
+                    last_save = self.seconds
                     if compute.main:
                         state = {"step": self.step, "seconds": self.seconds}
                         save_checkpoint(self.checkpoint, self.model, self.ema, self.optimizer, state, self.beside)
@@ -125,7 +133,7 @@ class TrainingLoop:
                     break
 
     def _take_step(self, parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """One step of the optimiser down the mean of the parts' losses, which it gives."""
+        """One optimiser step on the mean of the parts' losses, which it returns."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
         count, total = self.compute.accumulate, dict[str, Tensor]()
@@ -141,8 +149,8 @@ class TrainingLoop:
         return total
 
     @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """The model with its EMA weights in place of the raw ones."""
+    def with_ema(self) -> Iterator[None]:
+        """Swaps in the EMA weights and evaluation mode."""
         raw = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.ema)
         self.model.eval()
@@ -170,7 +178,7 @@ class TrainingLoop:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl+C waits for the end of the step, a second one does not. Gives what tells whether it was pressed."""
+    """Lets Ctrl+C wait for the end of the step, a second one not; yields whether it was pressed."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
@@ -190,7 +198,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 
 class _Log:
-    """A CSV file with one row a report; columns are the union of what has been written."""
+    """A CSV file with one row per report; its columns are the union of all rows'."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Road graphs as lessons in growing: a junction of a network that is known in part, and the arms that it has."""
+"""Road graphs as training samples for growing them: a junction of a partly known network, and its arms."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from world.scene.character import Character
 from world.scene.graph import RoadGraph
 from world.scene.tokens import MOST_ARMS, STREET_TOKENS, STREETS, NewArm, encode_arms
 
-FORGET = 0.25  # share of lessons that do not tell one of the conditions
-STRAY, WANDER = 120.0, 15.0  # m: where the car may be from the junction, and how far junctions are out of their order
-GAP = math.radians(125)  # a junction with nothing around it so far round lies at a network's edge
+FORGET = 0.25  # probability of dropping each condition
+STRAY, WANDER = 120.0, 15.0  # m, deviations of the car from the junction, and of the order of growth
+GAP = math.radians(125)  # a junction with a larger empty sector lies at the network's edge
 
 
 @dataclass(frozen=True, eq=False)
 class LessonGraph:
-    """A whole graph as lessons come from it. inner: junctions whose arms the network's edge has not cut off."""
+    """A whole graph from which lessons are drawn. inner: junctions whose arms the network's edge does not cut off."""
 
     character: Character
     whole: GraphArrays
@@ -30,7 +30,10 @@ class LessonGraph:
 
 @dataclass(frozen=True, eq=False)
 class StreetLesson:
-    """rows float32 [ROWS, FEATURES], there bool [ROWS], conditions, and the tokens that are to come, END last."""
+    """One sample.
+
+    rows: float32 [ROWS, FEATURES]; there: bool [ROWS], which rows exist; conditions; tokens to predict, END last.
+    """
 
     rows: np.ndarray
     there: np.ndarray
@@ -39,7 +42,7 @@ class StreetLesson:
 
 
 def network_of(character: Character, graph: RoadGraph) -> LessonGraph:
-    """Prepares a graph for lessons: centre lines, the streets of each junction, and which junctions are inner ones."""
+    """Prepares a graph: centre lines, the streets of each junction, and the inner junctions."""
     lines = [centre_line(graph, street) for street in graph.streets]
     whole = GraphArrays.of(graph, frozenset(range(len(graph.junctions))), lines)
     at: list[list[int]] = [[] for _ in graph.junctions]
@@ -50,10 +53,10 @@ def network_of(character: Character, graph: RoadGraph) -> LessonGraph:
 
 
 def inner_of(whole: GraphArrays) -> np.ndarray:
-    """Junctions that have others around them on all sides."""
+    """Junctions with others around them on all sides."""
     steps = whole.xy[whole.ends[:, 1]] - whole.xy[whole.ends[:, 0]]
     reach = 2.4 * float(np.median(np.hypot(*steps.T)))
-    found = []
+    inner = []
     for k, here in enumerate(whole.xy):
         away = whole.xy - here
         near = np.hypot(*away.T) < reach
@@ -62,39 +65,41 @@ def inner_of(whole: GraphArrays) -> np.ndarray:
         if len(bearings) > 3:
             gaps = np.diff(np.concatenate([bearings, bearings[:1] + math.tau]))
             if gaps.max() < GAP:
-                found.append(k)
-    return np.array(found, np.int64)
+                inner.append(k)
+    return np.array(inner, np.int64)
 
 
-def warped(whole: GraphArrays, slope: float, random: np.random.Generator) -> GraphArrays:
-    """The same streets on ground that was pulled smoothly, by a share of `slope` at most, so that they bend; and mirrored half the time."""
+def warp(whole: GraphArrays, slope: float, random: np.random.Generator) -> GraphArrays:
+    """The streets on smoothly distorted ground, by a slope of at most `slope`, so that they bend; mirrored half the
+    time.
+    """
 
-    def moved(points: np.ndarray) -> np.ndarray:
+    def displace(points: np.ndarray) -> np.ndarray:
         out = points.copy()
-        for wave, phase, way in zip(waves, phases, ways, strict=True):
-            out += way * np.sin(points @ wave + phase)[:, None]
+        for wave, phase, direction in zip(waves, phases, directions, strict=True):
+            out += direction * np.sin(points @ wave + phase)[:, None]
         return out * flip
 
-    waves, ways = np.zeros((2, 2)), np.zeros((2, 2))
+    waves, directions = np.zeros((2, 2)), np.zeros((2, 2))
     phases, flip = random.uniform(0, math.tau, 2), np.array([1.0, 1.0])
     for k in range(2):
         length, (bearing, other) = random.uniform(350, 900), random.uniform(0, math.tau, 2)
         number = math.tau / length
         waves[k] = number * np.array([math.cos(bearing), math.sin(bearing)])
-        ways[k] = 0.5 * slope / number * np.array([math.cos(other), math.sin(other)])
+        directions[k] = 0.5 * slope / number * np.array([math.cos(other), math.sin(other)])
     mirror = random.random() < 0.5
     if mirror:
         flip = np.array([1.0, -1.0])
-    return replace(whole, xy=moved(whole.xy), middles=moved(whole.middles))
+    return replace(whole, xy=displace(whole.xy), middles=displace(whole.middles))
 
 
 def lesson(network: LessonGraph, random: np.random.Generator) -> StreetLesson | None:
-    """A junction of a network with what was grown before it; None where this draw gives none."""
+    """A junction of a network with what was grown before it; None where this draw yields none."""
     if not len(network.inner):
         return None
     junction = int(random.choice(network.inner))
     slope = random.uniform(0.0, 0.35 if network.character.plan == "organic" else 0.1)
-    whole = warped(network.whole, slope, random)
+    whole = warp(network.whole, slope, random)
     car = whole.xy[junction] + random.normal(0.0, STRAY, 2)
     away = np.hypot(*(whole.xy - car).T)
     order = away + random.normal(0.0, WANDER, len(away))
@@ -104,16 +109,16 @@ def lesson(network: LessonGraph, random: np.random.Generator) -> StreetLesson | 
     others = [int(whole.ends[s].sum()) - junction for s in own]
     if not grown[others].any():
         grown[others[int(random.integers(len(others)))]] = True
-    known = grown[whole.ends].any(1)
+    grown_streets = grown[whole.ends].any(1)
     here = replace(whole, grown=grown, signals=whole.signals & grown)
-    there = [s for s in own if known[s]]
-    heading = here.arrival(there[int(random.integers(len(there)))], junction)
-    arms = [_arm(whole, s, junction, heading) for s in own if not known[s]]
+    prefix = [s for s in own if grown_streets[s]]
+    heading = here.arrival(prefix[int(random.integers(len(prefix)))], junction)
+    arms = [_arm(whole, s, junction, heading) for s in own if not grown_streets[s]]
     if len(arms) > MOST_ARMS:
         return None
-    rows, seen = here.rows(np.flatnonzero(known), junction, heading)
-    told = tuple(0 if random.random() < FORGET else value for value in network.character.conditions)
-    return StreetLesson(rows, seen, told, encode_arms(bool(whole.signals[junction]), arms))
+    rows, present = here.rows(np.flatnonzero(grown_streets), junction, heading)
+    conditions = tuple(0 if random.random() < FORGET else value for value in network.character.conditions)
+    return StreetLesson(rows, present, conditions, encode_arms(bool(whole.signals[junction]), arms))
 
 
 def _arm(whole: GraphArrays, street: int, junction: int, heading: float) -> NewArm:
@@ -132,7 +137,10 @@ def _arm(whole: GraphArrays, street: int, junction: int, heading: float) -> NewA
 def batch(
     networks: list[LessonGraph], count: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """rows [B, ROWS, FEATURES], there [B, ROWS], conditions [B, C], tokens [B, L] (BEGIN first), what comes after each [B, L] (-100: nothing)."""
+    """A batch of samples: rows [B, ROWS, FEATURES], there [B, ROWS], conditions [B, C], tokens and targets [B, L].
+
+    tokens begin with BEGIN; targets are the next tokens, -100 for none.
+    """
     lessons: list[StreetLesson] = []
     while len(lessons) < count:
         one = lesson(networks[int(random.integers(len(networks)))], random)

@@ -1,8 +1,8 @@
-"""Training the painter on lessons of the path tracer (world/town/teacher.py), or on pictures with scenes (world/train/pictures.py).
+"""Trains the painter on path-traced lessons (world/town/teacher.py) or on pictures with scenes
+(world/train/pictures.py).
 
-The G-buffer of every lesson is made once by the code that draws in play, and kept as float16 beside the weights in the making.
-The loss is in linear light, where the tracer's noise has no bias: the squared error, weighed by how much of it the tone
-curve would show where it stands now.
+Every lesson's G-buffer is rendered once by the code of play and cached as float16. The loss is in linear light, where
+the tracer's noise is unbiased: the squared error, weighted by how much of it the tone curve would show.
 """
 
 from __future__ import annotations
@@ -31,32 +31,38 @@ from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pictures import Capture, captures, holds_captures, stamp
 
 BATCH, CROP = 6, (144, 256)
-DIM = 0.01  # exposed radiance below which an error counts as if it were that bright
+DIM = 0.01  # exposed radiance; darker pixels count as if they were that bright
 BRIGHT = 6.0  # exposed radiance above which all is white
-LEAST = 0.1  # of the relative error, which counts everywhere
-ROUND = 7  # pixels: side of the square whose traced mean tells how bright a pixel is
+LEAST = 0.1  # weight of the relative error, which counts everywhere
+ROUND = 7  # pixels, side of the square whose mean target is a pixel's brightness
 RENDER = Path(__file__).parents[1] / "render"
-SHOWN = 6  # lessons of a sample picture
-FEW = 8  # lessons for which further processes are not worth their start
+SAMPLE_ROWS = 6  # lessons in a sample picture
+FEW = 8  # lessons too few for further processes
 Source = Path | Capture  # of a lesson
 
 
 @dataclass(frozen=True, eq=False)
 class Pages:
-    """Lessons with their features, on disk. files: float16 [H, W, C + 3], features and what was traced (negative: not known);
-    told [N, CONDITIONS]."""
+    """Lessons with their features, on disk. files: float16 [H, W, C + 3], features and target radiance (negative:
+    unknown).
+
+    conditions: float32 [N, CONDITIONS].
+    """
 
     files: tuple[Path, ...]
-    told: np.ndarray
+    conditions: np.ndarray
     lessons: tuple[Source, ...]
 
     @classmethod
     def load(cls, lessons: Path, cache: Path, report: Report | None = None) -> Pages:
-        """Made where they are not in `cache` yet, by two processes where there are many. DataError for a folder without lessons, of other assets, or of captures with mistakes."""
+        """Renders the features that are not in `cache` yet.
+
+        DataError where the folder has no lessons, lessons of other assets, or invalid captures.
+        """
         paths = lessons_in(lessons)
         drawing = b"".join(path.read_bytes() for path in sorted(RENDER.glob("**/*.py")))
-        shown = stamp(lessons) if holds_captures(lessons) else b""
-        cache = cache / hashlib.sha256(str(lessons.resolve()).encode() + drawing + shown).hexdigest()[:12]
+        version = stamp(lessons) if holds_captures(lessons) else b""
+        cache = cache / hashlib.sha256(str(lessons.resolve()).encode() + drawing + version).hexdigest()[:12]
         cache.mkdir(parents=True, exist_ok=True)
         todo = [path for path in paths if not _file(cache, path).exists()]
         files = town_by_town(one for one in todo if isinstance(one, Path))
@@ -65,17 +71,17 @@ class Pages:
             for source in todo:
                 _page(source, cache)
         else:
-            for done, _ in enumerate(each(_page, [(source, cache) for source in todo], 2, cache)):
-                if report and done % 20 == 0:
-                    report(0.0, f"G-buffers: {done} of {len(todo)}")
-        told = [json.loads(_file(cache, path).with_suffix(".json").read_text()) for path in paths]
-        return cls(tuple(_file(cache, path) for path in paths), np.array(told, np.float32), tuple(paths))
+            for number, _ in enumerate(each(_page, [(source, cache) for source in todo], 2, cache)):
+                if report and number % 20 == 0:
+                    report(0.0, f"G-buffers: {number} of {len(todo)}")
+        conditions = [json.loads(_file(cache, path).with_suffix(".json").read_text()) for path in paths]
+        return cls(tuple(_file(cache, path) for path in paths), np.array(conditions, np.float32), tuple(paths))
 
     def __len__(self) -> int:
         return len(self.files)
 
     def crop(self, number: int, random: np.random.Generator | None) -> Tensor:
-        """CROP of a page, float32 [h, w, C + 3], anywhere; without `random` its middle."""
+        """A random CROP of a page, float32 [h, w, C + 3]; the centre without `random`."""
         page = np.load(self.files[number], mmap_mode="r")
         size = np.minimum(page.shape[:2], CROP)
         room = np.array(page.shape[:2]) - size
@@ -83,19 +89,19 @@ class Pages:
         return torch.from_numpy(page[top : top + size[0], left : left + size[1]].copy()).float()
 
     def batch(self, numbers: np.ndarray, random: np.random.Generator | None, device: str) -> tuple[Tensor, ...]:
-        """features [B, C, h, w], conditions [B, K], traced exposed radiance [B, 3, h, w]; mirrored half of the time."""
+        """Features [B, C, h, w], conditions [B, K] and target exposed radiance [B, 3, h, w]; mirrored half of the time."""
         whole = torch.stack([self.crop(int(number), random) for number in numbers])
-        told = torch.from_numpy(self.told[numbers])
+        conditions = torch.from_numpy(self.conditions[numbers])
         if random is not None and random.random() < 0.5:
-            whole, told = whole.flip(2), told.clone()
+            whole, conditions = whole.flip(2), conditions.clone()
             whole[..., CHANNELS.index("right")] *= -1
-            told[:, 0] *= -1
+            conditions[:, 0] *= -1
         whole = whole.permute(0, 3, 1, 2)
-        return whole[:, :-3].to(device), told.to(device), whole[:, -3:].to(device)
+        return whole[:, :-3].to(device), conditions.to(device), whole[:, -3:].to(device)
 
 
 def lessons_in(folder: Path) -> Sequence[Source]:
-    """Their files, or a folder's captures. DataError for a folder without any, or with some of other assets than those that are drawn."""
+    """The files of a folder's lessons, or its captures. DataError where there are none, or they are of other assets."""
     if holds_captures(folder):
         return captures(folder)
     paths = files_in(folder)
@@ -113,7 +119,7 @@ def lessons_in(folder: Path) -> Sequence[Source]:
 
 
 def lesson_of(source: Source) -> Lesson:
-    """DataError where its file is damaged."""
+    """The lesson of a source. DataError where its file is damaged."""
     return source.lesson(plain_renderer()) if isinstance(source, Capture) else read(source)
 
 
@@ -123,38 +129,38 @@ def _file(cache: Path, lesson: Source) -> Path:
 
 def _page(source: Source, cache: Path) -> None:
     lesson = lesson_of(source)
-    shot, amounts = drawn(lesson), lesson.state.amounts[0]
-    seen = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
-    page = np.concatenate([seen, np.minimum(lesson.exposed, 60.0)], 2).astype(np.float16)
-    told = conditions(shot.view, shot.light, amounts).tolist()
-    _file(cache, source).with_suffix(".json").write_text(json.dumps(told))
+    shot, amounts = render_lesson(lesson), lesson.state.amounts[0]
+    inputs = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
+    page = np.concatenate([inputs, np.minimum(lesson.exposed_radiance, 60.0)], 2).astype(np.float16)
+    row = conditions(shot.view, shot.light, amounts).tolist()
+    _file(cache, source).with_suffix(".json").write_text(json.dumps(row))
     aside = cache / f".{source.stem}-{os.getpid()}.npy"
     np.save(aside, page)
     aside.replace(_file(cache, source))
 
 
-def drawn(lesson: Lesson) -> Shot:
-    """The lesson's scene as it is drawn in play."""
+def render_lesson(lesson: Lesson) -> Shot:
+    """The lesson's scene, rendered as in play."""
     return plain_renderer().shot(lesson.state, lesson.rig)
 
 
-def loss_in_light(painted: Tensor, traced: Tensor, coverage: Tensor) -> Tensor:
-    """Mean over what is painted of the squared error as it would show; all exposed radiance [B, 3, H, W], coverage [B, H, W].
+def loss_in_light(prediction: Tensor, target: Tensor, coverage: Tensor) -> Tensor:
+    """Mean squared error as visible on the screen; exposed radiance [B, 3, H, W], coverage [B, H, W].
 
-    Negative radiance is light that is not known, and counts nothing. How much an error shows is told by the brighter of what is painted
-    and what is traced around it: a stray path in the dark would else outweigh a hundred lessons.
+    Negative targets are unknown and do not count. The weight follows the brighter of the prediction and of the target
+    around it: otherwise one firefly in the dark would outweigh a hundred lessons.
     """
-    painted, traced = painted.clamp_max(BRIGHT), traced.clamp_max(BRIGHT)
-    around = functional.avg_pool2d(traced.clamp_min(0.0), ROUND, 1, ROUND // 2, count_include_pad=False)
-    at = torch.maximum(painted.detach(), around).clamp_min(DIM)
-    error = (painted - traced) * torch.maximum(slope(at), LEAST / (at + DIM))
-    weight = (coverage * (traced[:, 0] >= 0))[:, None]
+    prediction, target = prediction.clamp_max(BRIGHT), target.clamp_max(BRIGHT)
+    around = functional.avg_pool2d(target.clamp_min(0.0), ROUND, 1, ROUND // 2, count_include_pad=False)
+    at = torch.maximum(prediction.detach(), around).clamp_min(DIM)
+    error = (prediction - target) * torch.maximum(slope(at), LEAST / (at + DIM))
+    weight = (coverage * (target[:, 0] >= 0))[:, None]
     return (weight * error.square()).sum() / (3 * weight.sum() + 1)
 
 
-def slope(exposed: Tensor) -> Tensor:
-    """How fast the tone curve (world.render.air) climbs at an exposed radiance, in whites."""
-    x = 0.6 * exposed
+def slope(radiance: Tensor) -> Tensor:
+    """Derivative of the tone curve (world.render.air) at an exposed radiance, in units of white."""
+    x = 0.6 * radiance
     over, under = x * (2.51 * x + 0.03), x * (2.43 * x + 0.59) + 0.14
     steep = ((5.02 * x + 0.03) * under - over * (4.86 * x + 0.59)) / under**2
     return 0.6 * steep * (over / under) ** (1 / 2.2 - 1) / 2.2
@@ -174,11 +180,12 @@ def train_painter(
     begin: Path | None = None,
     sky: bool = False,
 ) -> None:
-    """Trains a painter into `out`. `held_out`: lessons of other towns; `cache`: where features are kept (default: in `out`).
+    """Trains a painter into `out`. held_out: lessons of other towns; cache: where features are kept (default: in
+    `out`).
 
-    Both folders may hold captures instead (world.train.pictures). `begin`: the folder of a painter to go on with, which grows to `config`
-    where one is given; `sky`: it paints the sky too. A killed run goes on with the same call. DataError for a folder without lessons,
-    WeightsError for one without a painter to begin with, or one that is larger than `config`.
+    Both folders may hold captures instead (world.train.pictures). begin: the folder of an initial painter, which is
+    enlarged to `config` if that is given; sky: it paints the sky too. An interrupted run resumes with the same call.
+    DataError for a folder without lessons, WeightsError where `begin` has no painter or one larger than `config`.
     """
     if holds_captures(lessons) and lessons.resolve() == held_out.resolve():
         raise DataError(f"{lessons} cannot be learnt from and held out at once; give two folders.")
@@ -186,13 +193,13 @@ def train_painter(
     config = config or (PainterConfig() if first is None else first.config)
     if sky:
         config = replace(config, sky=True)
-    compute = (compute or DistributedContext()).joined()
+    compute = (compute or DistributedContext()).join_processes()
     device = compute.device
     with compute.main_first():
         pages, held = (Pages.load(folder, cache or out / "cache", report) for folder in (lessons, held_out))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        painter = Painter(config) if first is None else _begun(first, config)
+        painter = Painter(config) if first is None else _grow_to(first, config)
     painter = channels_last(painter.to(device))
     random = np.random.default_rng(seed)
     schedule = Schedule(minutes, rate=2e-3, warmup=60, fall=0.4, ema=0.99, weight_decay=1e-3, validate_minutes=4.0)
@@ -203,29 +210,29 @@ def train_painter(
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         numbers = random.integers(0, len(pages), BATCH)
         for rows in compute.shares(BATCH):
-            seen, told, traced = pages.batch(numbers[rows.numpy()], random, device)
+            inputs, conditions_BK, target = pages.batch(numbers[rows.numpy()], random, device)
             with compute.autocast():
-                painted = painter(seen, told)
-            yield {"loss": loss_in_light(painted, traced, painter.painted(seen))}
+                radiance = painter(inputs, conditions_BK)
+            yield {"loss": loss_in_light(radiance, target, painter.painted(inputs))}
 
     def validate() -> dict[str, float]:
         losses, plain = [], []
         with torch.inference_mode(), compute.autocast():
             for number in range(0, len(held), max(1, len(held) // 48)):
-                seen, told, traced = held.batch(np.array([number]), None, device)
-                losses.append(float(loss_in_light(painter(seen, told), traced, painter.painted(seen))))
-                plain.append(float(loss_in_light(plain_of(seen), traced, painter.painted(seen))))
+                inputs, conditions_BK, target = held.batch(np.array([number]), None, device)
+                losses.append(float(loss_in_light(painter(inputs, conditions_BK), target, painter.painted(inputs))))
+                plain.append(float(loss_in_light(plain_of(inputs), target, painter.painted(inputs))))
         save_samples(out / "samples" / f"painter-{loop.step:06d}.png", painter, held)
         return {"loss": float(np.mean(losses)), "plain": float(np.mean(plain))}
 
     loop.run(loss_of, validate, report)
     painter.load_state_dict(loop.ema)
     if compute.main:
-        trained = {"minutes": round(loop.seconds / 60, 1), "steps": loop.step, "lessons": len(pages)}
-        painter.save(out, trained | ({} if first is None else {"begin": first.sha256}))
+        record = {"minutes": round(loop.seconds / 60, 1), "steps": loop.step, "lessons": len(pages)}
+        painter.save(out, record | ({} if first is None else {"begin": first.sha256}))
 
 
-def _begun(first: Painter, config: PainterConfig) -> Painter:
+def _grow_to(first: Painter, config: PainterConfig) -> Painter:
     """`first` in the shape of `config`. WeightsError where it is larger."""
     try:
         return grown(first, config)
@@ -234,14 +241,14 @@ def _begun(first: Painter, config: PainterConfig) -> Painter:
 
 
 def save_samples(path: Path, painter: Painter, held: Pages) -> None:
-    """A PNG of held-out lessons: plain shading, painted, traced."""
+    """A PNG of held-out lessons: plain shading, painted, target."""
     rows = []
-    lessons = [lesson_of(held.lessons[number]) for number in np.linspace(0, len(held) - 1, SHOWN).astype(int)]
+    lessons = [lesson_of(held.lessons[number]) for number in np.linspace(0, len(held) - 1, SAMPLE_ROWS).astype(int)]
     for lesson in (one for one in lessons if one.rig.width == lessons[0].rig.width):
-        shot = drawn(lesson)
+        shot = render_lesson(lesson)
         light = repaint(painter, shot.gbuffer, shot.view, shot.light, lesson.state.amounts[0], shot.plain)
-        traced = lesson.exposed / np.float32(shot.light.exposure)
-        three = (shot.plain, light, np.where(traced < 0, shot.plain, traced))
+        target = lesson.exposed_radiance / np.float32(shot.light.exposure)
+        three = (shot.plain, light, np.where(target < 0, shot.plain, target))
         rows.append(np.concatenate([developed(radiance, shot, lesson.state) for radiance in three], 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(path)

@@ -1,7 +1,7 @@
-"""Pictures with what is true of them, kept on disk: lessons of the path tracer, and moments of drives as they are drawn in play.
+"""Labelled pictures on disk: path-traced lessons, and moments of drives rendered as in play.
 
-A traced lesson is a moment as the driver leaves it; the drawn ones also have the car where it would not be, left or right of
-its lane's middle and askew, in any weather, so that a network learns to read that. They are painted where a painter came along.
+A lesson is a moment as the driver leaves it; in rendered ones the car may also stand beside its lane's centre line and
+askew, in any weather, so that the network learns to read that. They are painted where a painter is installed.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from world.scene.state import SceneState
 from world.town.teacher import SPLITS, Lesson, files_in, read, town_by_town
 from world.train.loop import Report
 
-MOMENTS = 16  # pictures of a drive that is drawn
+MOMENTS = 16  # rendered pictures per drive
 APART = (6, 14)  # steps between them
-ASIDE, ASKEW = 1.2, 0.14  # m and rad that the car may be put off its lane's middle
+ASIDE, ASKEW = 1.2, 0.14  # m and rad, offsets of the car from its lane's centre line
 Moment = tuple[SceneState, Rig]
 Shots = list[tuple[np.ndarray, Sight]]
-Job = tuple[Path, Callable[[], Shots]]  # the file to write, and how what is in it is made
+Job = tuple[Path, Callable[[], Shots]]  # the file to write, and the function that makes its pictures
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Pictures on disk. files: uint8 [K, *SIZE, 3] each; sights: what is true of each picture, in the files' order."""
+    """Pictures on disk. files: uint8 [K, *SIZE, 3] each; sights: the labels of each picture."""
 
     files: tuple[Path, ...]
     where: np.ndarray  # int64 [N, 2]: file, row
@@ -57,14 +57,14 @@ class Pictures:
         return len(self.where)
 
     def batch(self, which: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[Sight]]:
-        """uint8 [B, *SIZE, 3] and their sights."""
+        """Pictures uint8 [B, *SIZE, 3] and their labels."""
         rows = [self.where[int(number)] for number in which]
         pictures = np.stack([np.load(self.files[file], mmap_mode="r")[row] for file, row in rows])
         return pictures, [self.sights[int(number)] for number in which]
 
     @classmethod
     def of(cls, files: Sequence[Path]) -> Pictures:
-        """What `_keep` wrote to these files."""
+        """Reads the labels that `_run_job` wrote beside these files."""
         where, sights = [], list[Sight]()
         for number, file in enumerate(files):
             with np.load(file.with_suffix(".npz"), allow_pickle=False) as about:
@@ -76,59 +76,62 @@ class Pictures:
 
 
 def of_towns(lessons: Path, split: str) -> None:
-    """DataError where the lessons in a folder are not of that split's towns."""
+    """DataError where a folder's lessons are not of that split's towns."""
     try:
-        found = json.loads((lessons / "lessons.json").read_text())["split"]
+        own_split = json.loads((lessons / "lessons.json").read_text())["split"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{lessons} does not say of which towns its lessons are ({error}); make them anew.") from error
-    if found != split:
-        raise DataError(f"The lessons in {lessons} are of {found} towns; give some of {split} towns.")
+    if own_split != split:
+        raise DataError(f"The lessons in {lessons} are of {own_split} towns; give some of {split} towns.")
 
 
-def traced(lessons: Path, cache: Path, workers: int = 2, report: Report | None = None) -> Pictures:
-    """The pictures of a folder of lessons, developed where they are not in `cache` yet. DataError for a folder without."""
+def traced_pictures(lessons: Path, cache: Path, workers: int = 2, report: Report | None = None) -> Pictures:
+    """The pictures of a folder of lessons, developed where they are not in `cache` yet.
+
+    DataError for a folder without lessons.
+    """
     paths = town_by_town(files_in(lessons))
     folder = cache / hashlib.sha256(str(lessons.resolve()).encode()).hexdigest()[:12]
     jobs = [(folder / f"{path.stem}.npy", partial(_lesson, path)) for path in paths]
-    return _made(jobs, workers, report, "lessons")
+    return _collect(jobs, workers, report, "lessons")
 
 
-def drawn(
+def drawn_pictures(
     count: int, split: str, cache: Path, seed: int = 0, workers: int = 2, report: Report | None = None
 ) -> Pictures:
-    """About `count` pictures of a split's towns, drawn as in play. DataError for a split that there is not."""
+    """About `count` pictures of a split's towns, rendered as in play. DataError for an unknown split."""
     if split not in SPLITS:
         raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
     names = towns()[split]
     drives = -(-count // MOMENTS)
     order = sorted(range(drives), key=lambda number: (number % len(names), number))  # a place's drives side by side
-    painted = "" if SHIPPED is None else f"-{load_painter(SHIPPED).sha256[:8]}"
-    folder = cache / f"drawn-{split}-{seed}{painted}"
+    painter = "" if SHIPPED is None else f"-{load_painter(SHIPPED).sha256[:8]}"
+    folder = cache / f"drawn-{split}-{seed}{painter}"
     jobs = [(folder / f"{number:06d}.npy", partial(_drive, seed, split, number)) for number in order]
-    return _made(jobs, workers, report, "drives")
+    return _collect(jobs, workers, report, "drives")
 
 
-def _made(jobs: Sequence[Job], workers: int, report: Report | None, what: str) -> Pictures:
+def _collect(jobs: Sequence[Job], workers: int, report: Report | None, what: str) -> Pictures:
     todo = [job for job in jobs if not job[0].with_suffix(".npz").exists()]
     if todo:
         todo[0][0].parent.mkdir(parents=True, exist_ok=True)
-    for done, _ in enumerate(_kept(todo, workers)):
-        if report and done % 10 == 0:
-            report(0.0, f"pictures: {done} of {len(todo)} {what}")
+    for number, _ in enumerate(_run_jobs(todo, workers)):
+        if report and number % 10 == 0:
+            report(0.0, f"pictures: {number} of {len(todo)} {what}")
     return Pictures.of(sorted(job[0] for job in jobs))
 
 
-def _kept(todo: list[Job], workers: int) -> Iterator[None]:
-    """Does the jobs, in this process or in others."""
+def _run_jobs(todo: list[Job], workers: int) -> Iterator[None]:
+    """Runs the jobs, in this process or in others."""
     if workers == 1:
-        yield from map(_keep, todo)
+        yield from map(_run_job, todo)
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=alone) as pool:
-        yield from pool.map(_keep, todo, chunksize=max(1, min(8, len(todo) // (2 * workers))))
+        yield from pool.map(_run_job, todo, chunksize=max(1, min(8, len(todo) // (2 * workers))))
 
 
-def _keep(job: Job) -> None:
-    """Writes one job's pictures, then what is true of them: the second file says that the first is whole."""
+def _run_job(job: Job) -> None:
+    """Writes a job's pictures, then its labels: the second file marks the first complete."""
     path, make = job
     pictures, sights = zip(*make(), strict=True)
     road, users = zip(*map(numbers, sights), strict=True)
@@ -146,9 +149,9 @@ def _lesson(path: Path) -> Shots:
 
 
 def picture_of(lesson: Lesson) -> tuple[np.ndarray, Sight]:
-    """A lesson's picture, uint8 [*SIZE, 3], and what is true of it."""
+    """A lesson's picture, uint8 [*SIZE, 3], and its labels."""
     shot = plain_renderer().shot(lesson.state, lesson.rig)
-    picture = developed(lesson.exposed / np.float32(shot.light.exposure), shot, lesson.state)
+    picture = developed(lesson.exposed_radiance / np.float32(shot.light.exposure), shot, lesson.state)
     return fit(picture, SIZE), targets(lesson.state, lesson.rig, shot.gbuffer.instance)
 
 
@@ -161,7 +164,7 @@ def _drive(seed: int, split: str, number: int) -> Shots:
 
 
 def moments(seed: int, split: str, number: int) -> Iterator[Moment]:
-    """MOMENTS scenes of one drive with a camera each: the drive goes on as it was, what is drawn is put askew."""
+    """Yields MOMENTS scenes of one drive, each with a camera; the car is displaced in the scene, not in the drive."""
     random = np.random.default_rng([seed, SPLITS.index(split), number])
     names = towns()[split]
     place = load_place(names[number % len(names)])
@@ -177,14 +180,14 @@ def moments(seed: int, split: str, number: int) -> Iterator[Moment]:
 
 
 def _askew(state: SceneState, random: np.random.Generator) -> SceneState:
-    """The same with our car off the middle of its lane, where it is on a street."""
+    """The scene with our car off its lane's centre line, where it is on a street."""
     ego, place = state.ego.copy(), state.places[0].map
     lane = int(ego["lane"][0])
     if lane < 0 or place.lanes[lane]["street"] < 0:
         return state
-    left = float(random.uniform(-ASIDE, ASIDE))
-    ego["x"], ego["y"], along = place_on(place, lane, float(ego["s"][0]), left)
-    ego["left"], ego["heading"] = left, along + float(random.normal(0, 0.5 * ASKEW))
+    offset = float(random.uniform(-ASIDE, ASIDE))
+    ego["x"], ego["y"], along = place_on(place, lane, float(ego["s"][0]), offset)
+    ego["left"], ego["heading"] = offset, along + float(random.normal(0, 0.5 * ASKEW))
     return replace(state, ego=ego)
 
 
@@ -195,7 +198,7 @@ def _in_other_weather(state: SceneState, random: np.random.Generator) -> SceneSt
 
 
 def rig_of(random: np.random.Generator) -> Rig:
-    """Some camera behind a windscreen."""
+    """A random camera behind a windscreen."""
     return Rig(
         SIZE[1],
         SIZE[0],

@@ -1,7 +1,7 @@
-"""Pictures with scenes from elsewhere as lessons for the painter: a folder with `captures.json` (docs/real-look.md).
+"""Pictures with scenes as lessons for the painter: a folder with `captures.json` (docs/real-look.md).
 
-Each picture comes with its camera, the pose of the car, the weather and boxes of who is there, on a map. The scene is drawn by the code
-of play, and the picture is turned back into light (world.render.undevelop): from there on it is a lesson like those of the path tracer.
+Each picture has its camera, the car's pose, the weather and boxes of road users, on a map. Play's code renders the
+scene, and the picture is converted back to light (world.render.undevelop); then it is a lesson like a path-traced one.
 """
 
 from __future__ import annotations
@@ -34,16 +34,18 @@ FILE, FORMAT = "captures.json", 1
 CLASSES = {kind.name.lower(): kind for kind in Kind if Kind.NONE < kind < Kind.HOUSE}
 LIGHTS = {one.name.lower(): one for one in Lights if one.name}
 MOUNT = tuple(field.name for field in fields(Rig) if field.name not in ("width", "height"))
-SMALLEST = (144, 256)  # of pictures of different sizes: what a training cuts out of them
-BLOCK = 16  # what sides of smaller pictures are multiples of
-FAR = 1e6  # m, s: beyond it a number is a mistake
+SMALLEST = (144, 256)  # of pictures of different sizes: the training's crop
+BLOCK = 16  # smaller pictures have sides that are multiples of it
+FAR = 1e6  # m, s; larger numbers are mistakes
 LOOK = 403  # purpose of random numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """A picture and the scene that it shows. map: a town's name or a file; parts: the scene's moving part (`to_bytes`); roadside: whether what stands
-    beside the scene's streets is what the picture shows there."""
+    """A picture and its scene. map: a town's name or a file; parts: the scene's moving part (`to_bytes`).
+
+    roadside: whether the scene's roadside is the one in the picture.
+    """
 
     number: int
     picture: Path
@@ -54,10 +56,12 @@ class Capture:
 
     @property
     def stem(self) -> str:
+        """The stem of its cached files."""
         return f"{self.number:06d}"
 
     @property
     def state(self) -> SceneState:
+        """The scene. DataError where its map cannot be loaded."""
         return from_bytes(_place(self.map), self.parts)
 
     def image(self) -> np.ndarray:
@@ -65,23 +69,28 @@ class Capture:
         return _image(self.picture)
 
     def lesson(self, renderer: Renderer) -> Lesson:
-        """The scene with one layer: the picture's exposed radiance before air, UNKNOWN where fog hides it, or something else may
-        stand."""
+        """The scene with one layer: the picture's exposed radiance before air.
+
+        UNKNOWN where fog hides it, or where the picture may show something else.
+        """
         state = self.state
         shot = renderer.shot(state, self.rig)
-        found = undevelop(self.image(), shot.gbuffer, shot.view, shot.light, state.amounts[0])
+        radiance = undevelop(self.image(), shot.gbuffer, shot.view, shot.light, state.amounts[0])
         if not self.roadside:
-            found = np.where(shot.gbuffer.instance[..., None] > 0, np.float32(UNKNOWN), found)
-        return Lesson(state, self.rig, {"picture": found.astype(np.float16)})
+            radiance = np.where(shot.gbuffer.instance[..., None] > 0, np.float32(UNKNOWN), radiance)
+        return Lesson(state, self.rig, {"picture": radiance.astype(np.float16)})
 
 
 def holds_captures(folder: Path) -> bool:
-    """Whether it is a folder of pictures with scenes, not of the path tracer's lessons."""
+    """Whether a folder holds captures, not path-traced lessons."""
     return (folder / FILE).exists()
 
 
 def captures(folder: Path) -> list[Capture]:
-    """All of a folder. DataError, which names file, frame and field, for whatever is missing, too much or no such value."""
+    """All captures of a folder.
+
+    DataError, naming file, frame and field, where something is missing, unknown or invalid.
+    """
     path = folder / FILE
     try:
         text = json.loads(path.read_text())
@@ -93,38 +102,41 @@ def captures(folder: Path) -> list[Capture]:
     frames = top.rows("frames")
     if not frames:
         raise DataError(f"{path} holds no frames; give at least one.")
-    found = [_capture(folder, number, frame, path) for number, frame in enumerate(frames)]
-    sizes = {(one.rig.height, one.rig.width) for one in found}
+    frames_read = [_capture(folder, number, frame, path) for number, frame in enumerate(frames)]
+    sizes = {(one.rig.height, one.rig.width) for one in frames_read}
     whole = all(height >= SMALLEST[0] and width >= SMALLEST[1] for height, width in sizes)
     if not whole and (len(sizes) > 1 or any(side % BLOCK for side in next(iter(sizes)))):
         raise DataError(
             f"{path} names pictures smaller than {SMALLEST[1]} x {SMALLEST[0]}; make all at least that large, or all of one size with "
             f"sides that are multiples of {BLOCK}."
         )
-    return found
+    return frames_read
 
 
 def stamp(folder: Path) -> bytes:
-    """Another one whenever the folder's scenes or pictures are."""
-    seen = [(one.picture.stat().st_mtime_ns, one.picture.stat().st_size) for one in captures(folder)]
-    return (folder / FILE).read_bytes() + repr(seen).encode()
+    """Bytes that change with the folder's scenes and pictures."""
+    files = [(one.picture.stat().st_mtime_ns, one.picture.stat().st_size) for one in captures(folder)]
+    return (folder / FILE).read_bytes() + repr(files).encode()
 
 
 def write_captures(folder: Path, frames: Iterable[tuple[SceneState, Rig, np.ndarray]]) -> None:
-    """Such a folder of scenes in shipped towns and of pictures uint8 [H, W, 3]. DataError where it cannot be written."""
+    """Writes captures of scenes in shipped towns with pictures uint8 [H, W, 3].
+
+    DataError where the folder cannot be written.
+    """
     rows = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for number, (state, rig, picture) in enumerate(frames):
             name = f"{number:06d}.png"
             Image.fromarray(picture).save(folder / name)
-            rows.append({"picture": name} | _described(state, rig))
+            rows.append({"picture": name} | _frame_row(state, rig))
         (folder / FILE).write_text(json.dumps({"format": FORMAT, "frames": rows}, indent=1) + "\n")
     except OSError as error:
         raise DataError(f"{folder} cannot be written ({error}); choose another folder.") from error
 
 
-def _described(state: SceneState, rig: Rig) -> dict[str, Any]:
+def _frame_row(state: SceneState, rig: Rig) -> dict[str, Any]:
     ego, agents, amounts = (
         state.ego[0],
         state.agents[0],
@@ -196,15 +208,15 @@ def _capture(folder: Path, number: int, row: Any, path: Path) -> Capture:
 
 
 def _amounts(frame: Fields, where: str) -> np.ndarray:
-    """Weather and hour, by their names or as amounts."""
+    """Weather and hour, from names or amounts. DataError where a field is invalid."""
     out = dict.fromkeys(weather.AMOUNTS, 0.0)
     for field, names, words in (
         ("weather", weather.AMOUNTS[:3], {one.name.lower(): weather.goal(one, TimeOfDay.DAY) for one in Weather}),
         ("time_of_day", weather.AMOUNTS[3:], {one.name.lower(): weather.goal(0, one) for one in TimeOfDay}),
     ):
         if isinstance(frame.row.get(field), dict):
-            given = Fields(frame.row[field], f"{where}, {field}", names)
-            out |= {name: given.number(name, 0, 1, 0.0) for name in names}
+            amounts = Fields(frame.row[field], f"{where}, {field}", names)
+            out |= {name: amounts.number(name, 0, 1, 0.0) for name in names}
         else:
             goal = words[frame.one_of(field, words)]
             out |= {name: goal[name] for name in names}
@@ -212,7 +224,7 @@ def _amounts(frame: Fields, where: str) -> np.ndarray:
 
 
 def _agents(frame: Fields, where: str, amounts: np.ndarray) -> np.ndarray:
-    """AGENT [1, AGENTS] of the boxes. What they look like, where it is not said, is drawn by their ids."""
+    """AGENT [1, AGENTS] of the boxes; looks that are not given are drawn by id. DataError where a field is invalid."""
     boxes = frame.rows("objects")
     if len(boxes) > AGENTS:
         raise DataError(f"{where}: there are {len(boxes)} objects; keep the {AGENTS} nearest.")
@@ -245,7 +257,7 @@ def _agents(frame: Fields, where: str, amounts: np.ndarray) -> np.ndarray:
 
 
 def _beside(folder: Path, frame: Fields, name: str) -> Path:
-    """A file in the folder that a field names."""
+    """A file in the folder that a field names. DataError where there is none."""
     path = folder / frame.text(name)
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
         frame.wrong(name, "there is no such file in the folder")
@@ -262,6 +274,6 @@ def _image(path: Path) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def _place(name: str) -> Place:
-    """Named by the file alone: a place's name decides where its sun stands, wherever the folder lies."""
+    """The place, named by its file alone: the name decides the sun's direction, wherever the folder lies."""
     place, own = load_place(name), Path(name).name.removesuffix(ENDING)
     return place if name == own else replace(place, name=own)

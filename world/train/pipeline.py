@@ -35,50 +35,50 @@ def train_all(
     workers: int = 2,
     begin: Path | None = None,
 ) -> dict[str, PipelineStage]:
-    """Goes through all stages that are not finished; gives every stage with the time it took.
+    """Runs all unfinished stages; returns every stage with the time it took.
 
-    Without `data`, `frames` frames are collected in the town (extra `sim`), and a twentieth as many in other towns where
-    there is no `held_out`. `minutes` of training are shared among the parts; the weights end up in `out`/weights.
-    Given more minutes or frames, what is finished is gone on with; with `begin`, weights of the same shapes are. Under
-    `accelerate launch` every process calls this.
+    Without `data`, `frames` frames are collected in the town (extra `sim`); without `held_out`, a twentieth as many in
+    other towns. `minutes` of training are divided among the parts; the weights end up in `out`/weights. Finished stages
+    go on when given more minutes or frames. begin: initial weights of the same shapes. Under `accelerate launch` every
+    process calls this. MissingPackageError without the extra `train`, DataError and WeightsError as in the stages.
     """
     check_release()
-    compute = (compute or DistributedContext()).joined()
+    compute = (compute or DistributedContext()).join_processes()
     stages = read_stages(out)
     compute.wait()  # before anyone writes to it
-    grown = False
+    changed = False
 
     def run(
         name: str, amount: float, work: Callable[[Report], object], *, alone: bool = False, anew: bool = False
     ) -> None:
-        """`alone`: by the main process, while the others wait. `anew`: even if finished."""
-        nonlocal grown
-        if stages.get(name, PipelineStage()).done(amount) and not anew:
+        """Runs a stage. alone: in the main process, while the others wait; anew: even if finished."""
+        nonlocal changed
+        if stages.get(name, PipelineStage()).is_done(amount) and not anew:
             return
         if compute.main or not alone:
             with progress(name) as report, stage(out, name, amount, write=compute.main):
                 work(report)
-        grown = True
+        changed = True
         compute.wait()
 
-    def collected(split: str, count: int) -> Path:
+    def collect_split(split: str, count: int) -> Path:
         root = out / "data" / split
         run(f"data, {split}", count, lambda report: _collect(root, split, count, workers, report), alone=True)
         return root
 
-    trained_on = data or collected("train", frames)
-    held_out = held_out or collected("validation", max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * frames)))
-    grown = False
-    observed = labelled(DriveDataset.open(trained_on))  # if not, there is nothing for a driver to learn
+    training_data = data or collect_split("train", frames)
+    held_out = held_out or collect_split("validation", max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * frames)))
+    changed = False
+    has_labels = labelled(DriveDataset.open(training_data))  # the driver needs labels
     for part, usual in MINUTES.items():
-        if part == "driver" and not observed:
+        if part == "driver" and not has_labels:
             continue
         amount = minutes * usual / TOTAL
 
         def work(report: Report, part: str = part, amount: float = amount) -> None:
             train(
                 part,
-                trained_on,
+                training_data,
                 held_out,
                 out,
                 config=config,
@@ -90,7 +90,7 @@ def train_all(
             )
 
         run(part, amount, work)
-    run("release", 0, lambda report: release(out, held_out, out / "weights", trained_on), alone=True, anew=grown)
+    run("release", 0, lambda report: release(out, held_out, out / "weights", training_data), alone=True, anew=changed)
     return read_stages(out)
 
 
@@ -103,5 +103,5 @@ def _collect(root: Path, split: str, frames: int, workers: int, report: Report) 
         seed=SEEDS[split],
         workers=workers,
         split=split,
-        progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+        progress=lambda count, total: report(count / total, f"{count:,} of {total:,} frames"),
     )

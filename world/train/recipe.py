@@ -1,4 +1,4 @@
-"""What of the training may be changed without touching its code: the dials that the ablations turn."""
+"""The training settings that the ablations vary."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from world.latent.rollout import CONTEXT_NOISE
 class Recipe:
     """The defaults are the recipe of `lucidrive train`.
 
-    pca: the tokenizer starts from principal components; l1, edges: the weights of these losses beside the MSE's 1;
-    visible: a latent's error counts as much as it shows in the picture; context_noise: standard deviation on the past, in
-    training and dreaming; critic: dreams are pulled towards what a critic takes for true.
+    pca: the tokenizer starts from principal components; l1, edges: weights of these losses beside the MSE's 1; visible:
+    a latent's error counts as much as it shows in the picture; context_noise: standard deviation of the noise on the
+    past, in training and dreaming; critic: dreams are trained against a discriminator.
     """
 
     pca: bool = True

@@ -1,4 +1,4 @@
-"""Makes a trained folder into weights to ship: the parts, start scenes, curves, config and model card."""
+"""Turns a trained folder into weights to ship: parts, start scenes, curves, config and model card."""
 
 from __future__ import annotations
 
@@ -21,34 +21,36 @@ from world.train.dynamics import HORIZONS, SHARES
 from world.train.in_memory import InMemoryDataset
 
 SCENES_OF = {Weather.CLEAR: 3, Weather.RAIN_2: 1, Weather.SNOW_2: 1, Weather.FOG_2: 1}  # start scenes at every time
-OPEN_ROAD = 25.0  # m to the next junction: who begins right before one sees little road at first
-SCENES_SPREAD = 8  # start scenes of data without the labels to choose them by
+OPEN_ROAD = 25.0  # m to the next junction, so that a scene shows road
+SCENES_SPREAD = 8  # start scenes of data without labels
 DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
-CURVES = {  # what is shown of a part's validation, below its loss
+CURVES = {  # validation scores plotted below a part's loss
     "tokenizer": (("psnr",), "PSNR, dB"),
     **{f"dynamics-{phase}": (DREAMS, "PSNR, dB") for phase in SHARES},
     "driver": (("steer_correlation", "accel_correlation", "weather_accuracy"), "correlation, accuracy"),
 }
 
 
-def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = None) -> None:
-    """Copies the trained parts to `out`, with start scenes from the dataset `scenes_from`, curves and a model card.
+def release(folder: Path, scenes_from: Path, out: Path, data: Path | None = None) -> None:
+    """Copies the trained parts of `folder` to `out`, with start scenes from the dataset `scenes_from`, curves and a
+    model card.
 
-    `data`: the dataset that was trained on, whose card goes into the model's.
+    data: the training dataset, whose card is included. DataError where a part is missing or there are no start scenes;
+    MissingPackageError without matplotlib.
     """
     check_release()
-    config, raw = read_config(trained)
+    config, raw = read_config(folder)
     out.mkdir(parents=True, exist_ok=True)
     for name in config.build():
-        path = trained / f"{name}.safetensors"
+        path = folder / f"{name}.safetensors"
         if not path.exists():
             raise DataError(f"{path} is missing; train that part before releasing.")
         shutil.copyfile(path, out / path.name)
     size = (config.tokenizer.height, config.tokenizer.width)
-    save_file(pick_scenes(InMemoryDataset.load(scenes_from, size, trained / "cache")), out / f"{SCENES}.safetensors")
+    save_file(pick_scenes(InMemoryDataset.load(scenes_from, size, folder / "cache")), out / f"{SCENES}.safetensors")
     write_config(out, config, raw["trained"])
-    curves(trained, out / "curves.png")
-    write_card(trained, out, data)
+    curves(folder, out / "curves.png")
+    write_card(folder, out, data)
 
 
 def check_release() -> None:
@@ -57,20 +59,20 @@ def check_release() -> None:
 
 
 def pick_scenes(drives: InMemoryDataset) -> dict[str, Tensor]:
-    """Three frames and their state for scenes of every weather and time there is: on the road, moving, well settled, and
-    with open road ahead where there are such.
+    """Three frames and their state per scene, for every weather and time in the data: on the road, moving, with
+    constant weather, and with open road ahead where possible.
 
-    Of data without labels, scenes spread over all of it.
+    Scenes of data without labels are spread over all of it. DataError where no frame is suitable.
     """
     if not drives.labelled:
         return _spread(drives)
     column = drives.column
-    settled = int(TRANSITION_SECONDS * FPS) + FRAMES
+    settle = int(TRANSITION_SECONDS * FPS) + FRAMES
     fields = drives.fields
-    good = (drives.age > settled) & (drives.motions[:, 2] > 4) & (drives.motions[:, 3].abs() < 0.03)
+    good = (drives.age > settle) & (drives.motions[:, 2] > 4) & (drives.motions[:, 3].abs() < 0.03)
     good &= (column("label.lane_offset").abs() < 0.6) & (column("label.heading_error").abs() < 0.08)
     good &= (column("label.off_road") == 0) & (column("label.collision") == 0) & (fields[:, 3] == 0)
-    good &= (fields[:, 1:3] == fields.roll(settled, 0)[:, 1:3]).all(1)
+    good &= (fields[:, 1:3] == fields.roll(settle, 0)[:, 1:3]).all(1)
     far = good & (column("label.junction_distance") > OPEN_ROAD)
     scenes: dict[str, Tensor] = {}
     for time in TimeOfDay:
@@ -93,7 +95,7 @@ def pick_scenes(drives: InMemoryDataset) -> dict[str, Tensor]:
 
 
 def _spread(drives: InMemoryDataset) -> dict[str, Tensor]:
-    """Scenes from anywhere, with what is known of them: of a car its motion."""
+    """Evenly spread scenes, with the motion of a car."""
     index = (drives.age >= FRAMES - 1).nonzero()[:, 0]
     if not len(index):
         raise DataError(f"The dataset has no episode of {FRAMES} frames to start from; collect more.")
@@ -106,8 +108,8 @@ def _spread(drives: InMemoryDataset) -> dict[str, Tensor]:
     return scenes
 
 
-def curves(trained: Path, picture: Path) -> None:
-    """Draws how good dreams became over the minutes of all phases, and below it what each part logged."""
+def curves(folder: Path, picture: Path) -> None:
+    """Plots the dreams' PSNR over the minutes of all phases, and below it each part's log."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -116,9 +118,9 @@ def curves(trained: Path, picture: Path) -> None:
     names = list(CURVES)
     layout: Any = [["quality"] * len(names), [f"{name} loss" for name in names], [f"{name} score" for name in names]]
     figure, axes = pyplot.subplot_mosaic(layout, figsize=(20, 11))
-    _quality(axes["quality"], quality(trained))
+    _quality(axes["quality"], quality(folder))
     for name, (columns, unit) in CURVES.items():
-        rows, above, below = _rows(trained / f"{name}.csv"), axes[f"{name} loss"], axes[f"{name} score"]
+        rows, above, below = _rows(folder / f"{name}.csv"), axes[f"{name} loss"], axes[f"{name} score"]
         _plot(above, rows, {"loss": "loss"})
         _plot(below, rows, {f"validation_{column}": column for column in columns})
         above.set(title=name, yscale="log", ylabel="training loss")
@@ -129,14 +131,14 @@ def curves(trained: Path, picture: Path) -> None:
     pyplot.close(figure)
 
 
-def quality(trained: Path) -> list[dict[str, float]]:
-    """Held-out PSNR (dB) of dreams over the minutes of the dynamics' training, its phases one after the other.
+def quality(folder: Path) -> list[dict[str, float]]:
+    """Held-out PSNR (dB) of dreams over the minutes of the dynamics' training, one phase after the other.
 
-    Rows have `minutes` and, where they were measured, `dream_N` and `repeat_N` for the frames N of HORIZONS.
+    Rows have `minutes` and, where measured, `dream_N` and `repeat_N` for the frames N of HORIZONS.
     """
     out, before = [], 0.0
     for phase in SHARES:
-        rows = _rows(trained / f"dynamics-{phase}.csv")
+        rows = _rows(folder / f"dynamics-{phase}.csv")
         for row in rows:
             scores = {
                 name.removeprefix("validation_"): float(value)

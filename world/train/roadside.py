@@ -1,4 +1,4 @@
-"""Training the network that lines streets: what stands along a stretch, given its ground and what stands there already."""
+"""Trains the roadside model: what stands along a stretch of street, given the ground and what stands there already."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from world.dynamics.prefix_lm import PrefixConfig
 from world.dynamics.roadside import LIKE
 from world.train.distributed import DistributedContext
 from world.train.loop import Report
-from world.train.prefix_lm import Batch, collected, fit
+from world.train.prefix_lm import Batch, fit, prepare_data
 from world.train.roadside_lessons import batch, collect, lessons_in
 
 WHAT = "Dreams what stands along a stretch of a street, given its ground and what stands there already."
 BATCH = 48
-HELD = 480  # stretches of a validation
-FORGET = 0.25  # share of lessons that do not tell one of the conditions
-ALIKE = 400  # lessons of nearly the same length, from which a batch is drawn: little of it is padding
+HELD = 480  # stretches per validation
+FORGET = 0.25  # probability of dropping each condition
+ALIKE = 400  # a batch is drawn from so many lessons of similar length, for little padding
 
 
 def train_roadside(
@@ -35,13 +35,14 @@ def train_roadside(
     workers: int = 2,
     report: Report | None = None,
 ) -> Path:
-    """Trains into `out` and gives it. A killed run goes on with the same call.
+    """Trains into `out` and returns it. An interrupted run resumes with the same call.
 
-    count, held: networks of the train and the validation split whose streets are lined, made where they are missing (extra `sim`) in
-    folders of those names in `data` (default: out/roadsides). DataError for folders of other splits, SimulatorError without SUMO.
+    count, held: numbers of networks of the train and the validation split, made where missing (extra `sim`) in folders
+    of those names in `data` (default: out/roadsides). DataError for folders of other splits, SimulatorError without
+    SUMO.
     """
-    compute, data = (compute or DistributedContext()).joined(), data or out / "roadsides"
-    collected(data, (count, held), collect, "roadsides", compute, workers, report)
+    compute, data = (compute or DistributedContext()).join_processes(), data or out / "roadsides"
+    prepare_data(data, (count, held), collect, "roadsides", compute, workers, report)
     own, validation = lessons_in(data / "train"), lessons_in(data / "validation")
     by_length = np.argsort((own.tokens >= 0).sum(1), kind="stable")
 

@@ -1,4 +1,4 @@
-"""From a dataset to weights: one part, or all of them in order."""
+"""Trains one part, or all of them in order, from a dataset to weights."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ def train(
 ) -> None:
     """Trains `part` (one of PARTS, or "all") on the dataset `data` into the weights folder `out`.
 
-    `held_out` is a dataset of other towns, for validation only; `config` the shapes of a new world (default: embedded).
-    A killed run goes on from its last checkpoint when the same command is given again; a finished part is trained on when
-    given more minutes. `begin`: weights of the same shapes to go on with, on these data. Under `accelerate launch` every
-    process calls this; all must see the same `out`.
+    held_out: a dataset of other towns, for validation only; config: the shapes of a new world (default: embedded). An
+    interrupted run resumes from its last checkpoint when called again; a finished part is trained on when given more
+    minutes. begin: initial weights of the same shapes. Under `accelerate launch` every process calls this, with the
+    same `out`. DataError for an unknown part, unsuitable data or another configuration in `out`; WeightsError where
+    `begin` does not fit.
     """
-    compute = (compute or DistributedContext()).joined()
-    asked = config
+    compute = (compute or DistributedContext()).join_processes()
+    shapes = config
     if part not in (*PARTS, "all"):
         raise DataError(f"There is no part '{part}' to train; there are: {', '.join(PARTS)}, all.")
     for number, name in enumerate(PARTS):
@@ -51,18 +52,18 @@ def train(
             continue
         if number and not (out / "config.json").exists():
             raise DataError(f"{out} has no tokenizer yet; run `lucidrive train tokenizer --out {out}` first.")
-        config, trained = asked or WorldConfig(), {}
+        config, history = shapes or WorldConfig(), {}
         if (out / "config.json").exists():
             config, raw = read_config(out)
-            trained = raw["trained"]
-            if asked and replace(asked.dynamics, inputs=config.dynamics.inputs) != config.dynamics:
+            history = raw["trained"]
+            if shapes and replace(shapes.dynamics, inputs=config.dynamics.inputs) != config.dynamics:
                 raise DataError(f"{out} holds a world of another configuration; train into another folder.")
         size = (config.tokenizer.height, config.tokenizer.width)
         with compute.main_first():
             drives = InMemoryDataset.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
-            held = InMemoryDataset.load(held_out, size, out / "cache")
-        config = suited(config, drives.dataset.inputs, out, fresh=not trained)
-        suited(config, held.dataset.inputs, out)
+            validation = InMemoryDataset.load(held_out, size, out / "cache")
+        config = with_inputs(config, drives.dataset.inputs, out, fresh=not history)
+        with_inputs(config, validation.dataset.inputs, out)
         if name == "driver" and not drives.labelled:
             if part == "all":
                 continue
@@ -70,21 +71,27 @@ def train(
                 f"{data} is not a car's drives with the town's labels, so there is no driver to train; tokenizer and "
                 "dynamics are all that it gives."
             )
-        spent = minutes or MINUTES[name]
+        budget = minutes or MINUTES[name]
         if name == "tokenizer":
-            train_tokenizer(drives, held, config, out, spent, compute, seed, report, recipe, begin)
+            train_tokenizer(drives, validation, config, out, budget, compute, seed, report, recipe, begin)
         elif name == "dynamics":
-            train_dynamics(drives, held, out, spent, compute, seed, report, recipe, begin)
+            train_dynamics(drives, validation, out, budget, compute, seed, report, recipe, begin)
         else:
-            train_driver(drives, held, out, spent, compute, seed, report, begin)
-        trained = trained | {name: {"minutes": spent, "frames": len(drives), "seed": seed}, "vocabulary": seen(drives)}
+            train_driver(drives, validation, out, budget, compute, seed, report, begin)
+        history = history | {
+            name: {"minutes": budget, "frames": len(drives), "seed": seed},
+            "vocabulary": vocabulary(drives),
+        }
         if compute.main:
-            write_config(out, config, trained)
+            write_config(out, config, history)
         compute.wait()
 
 
-def suited(config: WorldConfig, inputs: Inputs, out: Path, *, fresh: bool = False) -> WorldConfig:
-    """The configuration for data with these inputs: nothing trained yet takes them over, anything else must have them."""
+def with_inputs(config: WorldConfig, inputs: Inputs, out: Path, *, fresh: bool = False) -> WorldConfig:
+    """The configuration for data with these inputs; fresh: nothing is trained yet, so it adopts them.
+
+    DataError where a trained world has other inputs.
+    """
     if config.dynamics.inputs == inputs:
         return config
     if not fresh:
@@ -95,8 +102,8 @@ def suited(config: WorldConfig, inputs: Inputs, out: Path, *, fresh: bool = Fals
     return replace(config, dynamics=replace(config.dynamics, inputs=inputs))
 
 
-def seen(drives: InMemoryDataset) -> list[str]:
-    """The words of control that the data show, in lower case and without levels: what a dream can have learnt."""
+def vocabulary(drives: InMemoryDataset) -> list[str]:
+    """The control words that occur in the data, in lower case and without levels: those that a dream can have learnt."""
     words = set()
     for column, kind in enumerate((Command, Weather, TimeOfDay, Event)):
         for value in drives.fields[:, column].unique().tolist():

@@ -1,4 +1,4 @@
-"""Sample pictures: what a model being trained makes of held-out frames, beside the truth."""
+"""Sample pictures of a training: the model's output for held-out frames, beside the truth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAMPLES = 4  # frames, or clips, in a picture
 
 
 def save_sheet(path: Path, rows: Sequence[Tensor]) -> None:
-    """Writes a PNG with one line a row; a row is float [N, 3, H, W] in [-1, 1]."""
+    """Writes a PNG with one line per row; a row is float [N, 3, H, W] in [-1, 1]."""
     lines = [torch.cat(list(row.detach().cpu().float()), dim=-1) for row in rows]
     picture = to_uint8(torch.cat(lines, dim=-2)[None])[0]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,6 @@
-"""Trains the learnt driver of scene worlds by imitation: rounds of drives (`scene_drives`), training after each, a long last one."""
+"""Trains the driver of scene worlds by imitation: rounds of drives (`scene_drives`), training after each, then a long
+training.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,15 @@ from world.telling import Report
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 from world.train.scene_drives import DriverSamples, drives
 
-FIRST_SEED = 10**6  # of the drives; evaluation's are below
+FIRST_SEED = 10**6  # of the drives; evaluation's seeds are smaller
 
 
 @dataclass(frozen=True, slots=True)
 class DriverRecipe:
-    """The defaults are the recipe of the weights that come along: about 20 minutes on two cores.
+    """The defaults are the recipe of the shipped weights: about 20 minutes on two cores.
 
-    drives of `seconds` a round; steps of training after each round and after the last; braking: how much more than others a
-    state counts in which the expert brakes for something.
+    drives: per round, each of `seconds`; steps, last_steps: of training after each round, and after the last; braking:
+    extra weight of states in which the expert brakes for something.
     """
 
     rounds: int = 10
@@ -40,7 +42,9 @@ class DriverRecipe:
 
 
 class PolicyNetwork(nn.Module):
-    """The network of `world.dynamics.policy`, for training; the last layer begins at zero, so that the base drives at first."""
+    """The network of `world.dynamics.policy`, for training; its last layer starts at zero, so the base policy drives at
+    first.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +53,9 @@ class PolicyNetwork(nn.Module):
             nn.init.zeros_(value)
 
     def forward(self, own: Tensor, users: Tensor, crossers: Tensor, counts: Tensor) -> Tensor:
-        """own [B, OWN], users [B, N, USER], crossers [B, M, CROSSER], counts [B, 2] -> what is added to steer and accel [B, 2]."""
+        """own [B, OWN], users [B, N, USER], crossers [B, M, CROSSER], counts [B, 2] -> residual of steer and accel [B,
+        2].
+        """
         x = torch.cat(
             [own, self._largest("user", users, counts[:, 0]), self._largest("crosser", crossers, counts[:, 1])], 1
         )
@@ -65,28 +71,32 @@ class PolicyNetwork(nn.Module):
         return (x * there[..., None]).amax(1)
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """By the names of `Policy`, rounded to float16 as they are shipped."""
-        made = {}
+        """Weights by the names of `Policy`, float16 as shipped."""
+        arrays = {}
         for name, layer in self.layers.items():
             assert isinstance(layer, nn.Linear)
-            made[name] = layer.weight.detach().cpu().t().half().contiguous().numpy()
-            made[f"{name}_bias"] = layer.bias.detach().cpu().half().numpy()
-        return made
+            arrays[name] = layer.weight.detach().cpu().t().half().contiguous().numpy()
+            arrays[f"{name}_bias"] = layer.bias.detach().cpu().half().numpy()
+        return arrays
 
     def policy(self) -> Policy:
+        """The policy that drives with these weights."""
         return policy_of(self.tensors())
 
 
-def loss_of(added: Tensor, own: Tensor, labels: Tensor, braking: float) -> Tensor:
-    """Huber on both; what the limits of the pedals cut off costs nothing; rare braking and yielding count more."""
+def loss_of(residual: Tensor, own: Tensor, labels: Tensor, braking: float) -> Tensor:
+    """Huber loss of both controls; pedals beyond their limits cost nothing, rare braking and yielding count more.
+
+    residual: [B, 2]; own: [B, OWN], whose last two columns are the base's controls; labels: [B, 2], the expert's.
+    """
     base, pedal = own[:, -2:], labels[:, 1]
-    steer_error = base[:, 0] + added[:, 0] - labels[:, 0]
-    error = base[:, 1] + added[:, 1] - pedal
+    steer_error = base[:, 0] + residual[:, 0] - labels[:, 0]
+    error = base[:, 1] + residual[:, 1] - pedal
     error = torch.where(pedal <= -0.999, error.clamp_min(0), torch.where(pedal >= 0.999, error.clamp_max(0), error))
-    held = base[:, 1] - pedal > 0.1  # something holds the expert back
-    weight = 1 + 0.25 * braking * held + braking * (held & (pedal < -0.2))
-    # Too much gas where the expert holds back is what ends in a collision or crosses a line.
-    weight = weight * torch.where(held & (error > 0), 1.5, 1.0)
+    holds_back = base[:, 1] - pedal > 0.1  # the expert yields to something
+    weight = 1 + 0.25 * braking * holds_back + braking * (holds_back & (pedal < -0.2))
+    # Too much throttle there ends in a collision or runs a light.
+    weight = weight * torch.where(holds_back & (error > 0), 1.5, 1.0)
     pedals = (weight * nn.functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=0.1)).mean()
     steer = nn.functional.smooth_l1_loss(steer_error, torch.zeros_like(error), reduction="none", beta=0.02).mean()
     return pedals + 5 * steer
@@ -100,9 +110,10 @@ def train_scene_driver(
     workers: int = 1,
     report: Report | None = None,
 ) -> Path:
-    """Trains in `out`, where a killed run goes on, and writes the weights to `out/driver`; that folder.
+    """Trains in `out` and writes the weights to `out/driver`, which it returns. An interrupted run resumes with the
+    same call.
 
-    Raises DataError where what is in `out` belongs to another recipe or is damaged.
+    DataError where `out` belongs to another recipe or is damaged.
     """
     recipe, note = recipe or DriverRecipe(), report or (lambda share, text: None)
     out.mkdir(parents=True, exist_ok=True)
@@ -146,8 +157,8 @@ def _fit(
     recipe: DriverRecipe,
     seed: int,
 ) -> float:
-    """The mean loss of the last tenth of the steps."""
-    device, all_of = next(network.parameters()).device, DriverSamples.joined(samples)
+    """Trains one step per rate; the mean loss of the last tenth of the steps."""
+    device, all_of = next(network.parameters()).device, DriverSamples.concatenate(samples)
     generator, losses = np.random.default_rng(seed), []
     for rate in rates:
         for group in optimizer.param_groups:
@@ -168,7 +179,7 @@ def _fit(
 
 
 def _ship(network: PolicyNetwork, folder: Path, recipe: DriverRecipe, seed: int, states: int, loss: float) -> None:
-    """float16 safetensors and a config with their sha256."""
+    """Writes float16 safetensors and a config with their SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "driver.safetensors"
     save_file({name: torch.from_numpy(array) for name, array in network.tensors().items()}, path)

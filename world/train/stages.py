@@ -1,4 +1,4 @@
-"""What `train all` has done so far and how long it took, in a file beside the weights in the making."""
+"""The stages of `train all` and their times, in a file beside the weights."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ FILE = "stages.json"
 
 @dataclass(frozen=True, slots=True)
 class PipelineStage:
-    """`amount`: what it was asked for (minutes of training, frames of data); `seconds`: by the clock, all attempts."""
+    """amount: what was asked for (minutes of training, frames of data); seconds: wall-clock time of all attempts."""
 
     amount: float = 0.0
     seconds: float = 0.0
     finished: bool = False
 
-    def done(self, amount: float) -> bool:
-        """Whether there is nothing left to do, asked for `amount`."""
+    def is_done(self, amount: float) -> bool:
+        """Whether nothing is left to do for `amount`."""
         return self.finished and self.amount >= amount
 
 
 def read_stages(folder: Path) -> dict[str, PipelineStage]:
-    """The stages by name, in the order in which they were begun; DataError where the file is damaged."""
+    """The stages by name, in order of their first start. DataError where the file is damaged."""
     path = folder / FILE
     if not path.exists():
         return {}
@@ -42,7 +42,7 @@ def read_stages(folder: Path) -> dict[str, PipelineStage]:
 
 @contextmanager
 def stage(folder: Path, name: str, amount: float, *, write: bool = True) -> Iterator[None]:
-    """Keeps the time of what is done inside, however it ends, and that it is finished when nothing was raised."""
+    """Records the time of what runs inside, however it ends, and that it is finished if nothing was raised."""
     before = read_stages(folder).get(name, PipelineStage())
     began, finished = time.monotonic(), False
     try:

@@ -1,4 +1,4 @@
-"""Trains the tokenizer, from its PCA start."""
+"""Trains the tokenizer, starting from PCA."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def train_tokenizer(
     recipe: Recipe | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents.
+    """Trains the tokenizer into `out`. Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents.
 
-    `begin`: a folder of weights of the same shapes whose tokenizer is gone on with, but for its encoder: that stays,
-    for all other parts were trained on what it gives.
+    begin: a folder of weights of the same shapes to start from; its encoder stays fixed, as all other parts depend on
+    it. WeightsError where it does not fit.
     """
     recipe = recipe or Recipe()
     device = compute.device
@@ -68,16 +68,16 @@ def train_tokenizer(
             image = drives.batch(index[rows], device)
             with compute.autocast():
                 latents = tokenizer.encode(image)
-                decoded = tokenizer.decode(latents + LATENT_NOISE * noise[rows].to(device))
-            mse, l1 = F.mse_loss(decoded, image), F.l1_loss(decoded, image)
-            edges = sum(F.l1_loss(decoded.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
+                reconstruction = tokenizer.decode(latents + LATENT_NOISE * noise[rows].to(device))
+            mse, l1 = F.mse_loss(reconstruction, image), F.l1_loss(reconstruction, image)
+            edges = sum(F.l1_loss(reconstruction.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
             yield {"loss": mse + recipe.l1 * l1 + recipe.edges * edges, "psnr": psnr(mse)}
 
     def validate() -> dict[str, float]:
         with torch.inference_mode():
             true = held_out.batch(torch.linspace(0, len(held_out) - 1, SAMPLES).long(), device)
-            shown = tokenizer.decode(tokenizer.encode(true))
-        save_sheet(out / "samples" / f"tokenizer-{loop.step:06d}.png", [true, shown])
+            output = tokenizer.decode(tokenizer.encode(true))
+        save_sheet(out / "samples" / f"tokenizer-{loop.step:06d}.png", [true, output])
         return {"psnr": reconstruction(tokenizer, held_out, device)}
 
     loop.reseed(generator)
@@ -95,12 +95,12 @@ def train_tokenizer(
 def reconstruction(
     tokenizer: Tokenizer, drives: InMemoryDataset, device: str, frames: int = 256, where: Tensor | None = None
 ) -> float:
-    """Mean PSNR (dB) over `frames` frames spread evenly over the dataset, or over those `where` (bool [T]) holds."""
+    """Mean PSNR (dB) over `frames` frames spread evenly over the dataset, or over those in the mask `where` (bool [T])."""
     index = torch.arange(len(drives)) if where is None else where.nonzero()[:, 0]
     index = index[torch.linspace(0, len(index) - 1, frames).long()]
     scores = []
     for part in index.split(64):
         image = drives.batch(part, device)
-        decoded = tokenizer.decode(tokenizer.encode(image)).clamp(-1, 1)
-        scores.append(psnr((decoded - image).square().mean((1, 2, 3))))
+        output = tokenizer.decode(tokenizer.encode(image)).clamp(-1, 1)
+        scores.append(psnr((output - image).square().mean((1, 2, 3))))
     return float(torch.cat(scores).mean())

@@ -1,4 +1,4 @@
-"""The folder that trained traffic is shipped in: weights, a config with their sha256, and a card."""
+"""Writes the folder of trained traffic: weights, a config with their SHA-256, and a card."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from world.train.card import markdown
 from world.train.traffic_network import Net
 
 
-def ship(nets: Mapping[str, Net], out: Path, trained: Mapping[str, Any]) -> None:
-    """Writes `out/traffic`: float16 safetensors, the config, and the card with what the CSV files beside it say."""
+def ship(nets: Mapping[str, Net], out: Path, record: Mapping[str, Any]) -> None:
+    """Writes `out/traffic`: float16 safetensors, the config, and the card with the results in the CSV files of `out`."""
     folder = out / "traffic"
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
@@ -26,22 +26,22 @@ def ship(nets: Mapping[str, Net], out: Path, trained: Mapping[str, Any]) -> None
         save_file({key: value.detach().half().cpu().contiguous() for key, value in net.named_parameters()}, path)
         files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     shape = {"width": WIDTH, "item": ITEM, "heads": HEADS, "feed": FEED, "layers": LAYERS}
-    config = {"format": FORMAT, "shape": shape, "files": files, "trained": dict(trained)}
+    config = {"format": FORMAT, "shape": shape, "files": files, "trained": dict(record)}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    (folder / "README.md").write_text(_card(nets, out, trained))
+    (folder / "README.md").write_text(_card(nets, out, record))
 
 
-def _card(nets: Mapping[str, Net], out: Path, trained: Mapping[str, Any]) -> str:
+def _card(nets: Mapping[str, Net], out: Path, record: Mapping[str, Any]) -> str:
     sizes = {name: sum(value.numel() for value in net.parameters()) for name, net in nets.items()}
-    said = [(name, str(value)) for name, value in trained.items() if name != "recipe"]
-    recipe = [(name, str(value)) for name, value in trained["recipe"].items()]
+    rows = [(name, str(value)) for name, value in record.items() if name != "recipe"]
+    recipe = [(name, str(value)) for name, value in record["recipe"].items()]
     sections = [
         "# lucidrive, learnt traffic",
         "Two cross-attention networks that move vehicles and people of scene worlds: motion tokens from what each can know. Apache-2.0. "
         "Learnt from drives by rules and from SUMO's in training towns, all of them simulated; not for real cars.",
         markdown(("network", "parameters"), [(name, f"{size:,}") for name, size in sizes.items()]),
         "## Training",
-        markdown(("what", "how much"), said + recipe),
+        markdown(("what", "how much"), rows + recipe),
         markdown(
             ("part", "steps", "minutes", "loss", "validation loss"),
             [_curve(path) for path in sorted(out.glob("*.csv"))],
@@ -52,7 +52,7 @@ def _card(nets: Mapping[str, Net], out: Path, trained: Mapping[str, Any]) -> str
 
 
 def _curve(path: Path) -> tuple[str, ...]:
-    """The last that a training said."""
+    """The last values of a training's log."""
     rows = list(csv.DictReader(path.read_text().splitlines()))
     last = {key: value for row in rows for key, value in row.items() if value}
     minutes = float(last.get("seconds", 0)) / 60

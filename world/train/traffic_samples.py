@@ -1,4 +1,4 @@
-"""What traffic learns from: recorded drives, as what each road user was told and the tokens of what it then did."""
+"""Training samples of the traffic: recorded drives as each road user's observation and the tokens of its next motion."""
 
 from __future__ import annotations
 
@@ -31,21 +31,22 @@ from world.scene.motion_tokens import (
 )
 from world.scene.objects import Kind
 
-HORIZON, LONGER, BETWEEN = 5, 10, 5  # steps: a token's, that of a role's aim, from one sample to the next
-SLID = 2  # steps after which a person is asked whether it steps aside
-NEAR_A_PART = 45.0  # m from one who plays a part, within which its doings are others' business
-UNTOLD = -1  # a token that is not known, and not learnt
+HORIZON, LONGER, BETWEEN = 5, 10, 5  # steps: of a token, of a role's aim, between samples
+SLID = 2  # steps after which a person's sideways motion is read
+NEAR_A_PART = 45.0  # m from an agent with a role within which others react to it
+UNKNOWN = -1  # an unknown token, without a loss
 _ASIDE = 0.45  # m/s from which a person steps aside
 _SLIDE = 1  # of AGENT.memory of those with a role: m/s to the left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DriveLog:
-    """One drive, T steps. ego: EGO [T, 1]; agents: AGENT [T, AGENTS]; aims float64 [T, AGENTS]: m left of its lane that a vehicle aims for.
+    """One drive of T steps. ego: EGO [T, 1]; agents: AGENT [T, AGENTS]; aims: float64 [T, AGENTS], m left of its lane
+    that a vehicle aims for.
 
-    places: the tables, one or T (signals of their own); styles [AGENTS] or [T, AGENTS]; sides, levels [T]: of the event in force.
-    changes_in: steps within which a lane change that is to come counts as decided. people: whether they teach, too.
-    calm: how much a decision counts of vehicles that play no part and have no part near; bicycles count whole.
+    places: tables, one or T (with their own signals); styles: [AGENTS] or [T, AGENTS]; sides, levels: [T], of the
+    active event. changes_in: steps within which an upcoming lane change counts as decided. people: whether people are
+    sampled too. calm: weight of vehicles without a role and with none near; bicycles count fully.
     """
 
     places: Sequence[Tables]
@@ -62,7 +63,7 @@ class DriveLog:
     calm: float = 1.0
 
     def drive(self, k: int) -> TrafficInput:
-        """The moment k, as the traffic's step is told of it."""
+        """The input of the traffic's step at moment k."""
         place = self.places[k if len(self.places) > 1 else 0]
         agents = self.agents[k].copy()
         free = (agents["kind"] != 0) & (agents["mode"] == 0) & ~np.isnan(self.aims[max(0, k - 1)])
@@ -75,7 +76,10 @@ class DriveLog:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrafficSamples:
-    """float16 own [N, OWN], near [N, most, NEAR]; uint8 count [N]; int8 first, second [N]: tokens, UNTOLD: not known; weight float16 [N]."""
+    """N samples. own: float16 [N, OWN]; near: float16 [N, most, NEAR]; count: uint8 [N].
+
+    first, second: int8 [N], tokens or UNKNOWN; weight: float16 [N].
+    """
 
     own: np.ndarray
     near: np.ndarray
@@ -88,13 +92,14 @@ class TrafficSamples:
         return len(self.own)
 
     @classmethod
-    def joined(cls, parts: Iterable[TrafficSamples], size: Size) -> TrafficSamples:
-        """All of them in order; `size` says what none of them looks like."""
+    def concatenate(cls, parts: Iterable[TrafficSamples], size: Size) -> TrafficSamples:
+        """All samples of the parts, in order; `size` gives the shapes where there are none."""
         parts = [part for part in parts if len(part)] or [cls.none(size)]
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     @classmethod
     def none(cls, size: Size) -> TrafficSamples:
+        """No samples, of this size."""
         shapes = ((size.own,), (size.most, size.near), (), (), (), ())
         kinds = (np.float16, np.float16, np.uint8, np.int8, np.int8, np.float16)
         return cls(*(np.zeros((0, *shape), kind) for shape, kind in zip(shapes, kinds, strict=True)))
@@ -104,7 +109,7 @@ Both = dict[str, TrafficSamples]  # "vehicles", "people"
 
 
 def save(both: Both, path: Path) -> None:
-    """Written aside and then renamed, so that what is there is whole."""
+    """Writes a file, aside first and then renamed, so that it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".new.npz")
     arrays = {
@@ -115,7 +120,7 @@ def save(both: Both, path: Path) -> None:
 
 
 def load(path: Path) -> Both:
-    """DataError where the file is damaged or of another version."""
+    """Reads a file. DataError where it is damaged or of another version."""
     try:
         with np.load(path) as file:
             both = {n: TrafficSamples(*(file[f"{n}.{field.name}"] for field in fields(TrafficSamples))) for n in SIZES}
@@ -128,21 +133,21 @@ def load(path: Path) -> Both:
 
 
 def samples_of(recording: DriveLog) -> Both:
-    """The samples of a recording, every half second one of each road user that lives long enough."""
+    """The samples of a recording: one every half second of each road user that exists long enough."""
     parts: dict[str, list[TrafficSamples]] = {name: [] for name in SIZES}
     for k in range(LONGER, len(recording.agents) - LONGER, BETWEEN):
         drive = recording.drive(k)
         styles = recording.styles[k] if recording.styles.ndim == 2 else recording.styles
-        told = observed(drive, True, styles)
+        observation = observed(drive, True, styles)
         groups = [("vehicles", VEHICLE)] + ([("people", PERSON)] if recording.people else [])
         for name, size in groups:
-            parts[name].append(_labelled(recording, k, told, name, size))
-    return {name: TrafficSamples.joined(parts[name], size) for name, size in SIZES.items()}
+            parts[name].append(_label(recording, k, observation, name, size))
+    return {name: TrafficSamples.concatenate(parts[name], size) for name, size in SIZES.items()}
 
 
-def _labelled(recording: DriveLog, k: int, told: Observed, name: str, size: Size) -> TrafficSamples:
-    group = told.vehicles if name == "vehicles" else told.people
-    tokens = np.full((len(group.own), 2), UNTOLD, np.int8)
+def _label(recording: DriveLog, k: int, observation: Observed, name: str, size: Size) -> TrafficSamples:
+    group = observation.vehicles if name == "vehicles" else observation.people
+    tokens = np.full((len(group.own), 2), UNKNOWN, np.int8)
     for slot in np.flatnonzero(group.row >= 0).tolist():
         label = (_vehicle if name == "vehicles" else _person)(recording, k, slot)
         if label is not None:
@@ -150,38 +155,38 @@ def _labelled(recording: DriveLog, k: int, told: Observed, name: str, size: Size
     weight = np.ones(len(tokens))
     if name == "vehicles" and recording.calm < 1.0:
         weight[group.row[calm(recording.agents[k]) & (group.row >= 0)]] = recording.calm
-    return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] != UNTOLD)
+    return select(group.own, group.near, group.count, tokens, weight, tokens[:, 0] != UNKNOWN)
 
 
 def calm(agents: np.ndarray) -> np.ndarray:
-    """bool [AGENTS]: vehicles, bicycles aside, without a part and with none within NEAR_A_PART."""
+    """bool [AGENTS]: vehicles other than bicycles, without a role and with none within NEAR_A_PART."""
     parts = agents[(agents["mode"] >= 100) & (agents["kind"] != 0)]
     away = np.hypot(agents["x"][:, None] - parts["x"], agents["y"][:, None] - parts["y"])
     return (agents["kind"] < int(Kind.BICYCLE)) & (away.min(1, initial=np.inf) > NEAR_A_PART)
 
 
-def picked(
-    own: np.ndarray, near: np.ndarray, count: np.ndarray, tokens: np.ndarray, weight: np.ndarray, kept: np.ndarray
+def select(
+    own: np.ndarray, near: np.ndarray, count: np.ndarray, tokens: np.ndarray, weight: np.ndarray, mask: np.ndarray
 ) -> TrafficSamples:
-    """The kept rows as samples."""
+    """The rows in `mask` as samples."""
     return TrafficSamples(
-        own[kept].astype(np.float16),
-        near[kept].astype(np.float16),
-        count[kept].astype(np.uint8),
-        tokens[kept, 0].astype(np.int8),
-        tokens[kept, 1].astype(np.int8),
-        weight[kept].astype(np.float16),
+        own[mask].astype(np.float16),
+        near[mask].astype(np.float16),
+        count[mask].astype(np.uint8),
+        tokens[mask, 0].astype(np.int8),
+        tokens[mask, 1].astype(np.int8),
+        weight[mask].astype(np.float16),
     )
 
 
 def _same(recording: DriveLog, k: int, slot: int, later: int) -> bool:
-    """Whether a slot holds the same road user in the same part `later` steps on."""
+    """Whether a slot holds the same road user in the same role `later` steps on."""
     now, then = recording.agents[k, slot], recording.agents[k + later, slot]
     return bool(now["id"] == then["id"] and then["kind"] != 0 and now["role"] == then["role"])
 
 
 def _vehicle(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
-    """The tokens of a vehicle, None where it is gone too soon."""
+    """The tokens of a vehicle; None where it vanishes too soon."""
     now = recording.agents[k, slot]
     if now["role"] != 0 and now["mode"] >= 100:
         return _player(recording, k, slot)
@@ -191,11 +196,11 @@ def _vehicle(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
     lanes = recording.places[0].lanes
     first = acceleration_token(float(now["speed"]), float(then["speed"]))
     lane = int(now["lane"])
-    kept = float(edge(lanes, lane, int(now["kind"])))
+    lane_offset = float(edge(lanes, lane, int(now["kind"])))
     if lanes["junction"][lane] >= 0:
-        return first, across_token(0, kept, kept)
-    if now["goal"] >= 0 or (abs(now["left"] - kept) > 0.4 and recording.changes_in > 3):
-        return first, UNTOLD
+        return first, across_token(0, lane_offset, lane_offset)
+    if now["goal"] >= 0 or (abs(now["left"] - lane_offset) > 0.4 and recording.changes_in > 3):
+        return first, UNKNOWN
     change = 0
     for later in range(1, recording.changes_in + 1):
         after = recording.agents[k + later, slot]
@@ -204,25 +209,25 @@ def _vehicle(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
             change = 1 if to == lanes["left"][lane] else -1 if to == lanes["right"][lane] else 0
             break
     aim = float(recording.aims[k, slot])
-    return first, across_token(change, kept if np.isnan(aim) else aim, kept)
+    return first, across_token(change, lane_offset if np.isnan(aim) else aim, lane_offset)
 
 
 def _player(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
-    """The tokens of a vehicle with a role: what it does at once, and where it is bound for across its way."""
+    """The tokens of a vehicle with a role: its immediate acceleration, and where it is heading across its lane."""
     if not _same(recording, k, slot, LONGER):
         return None
     soon, then = recording.agents[k + 1, slot], recording.agents[k + LONGER, slot]
     first = STOP if soon["speed"] < STANDS else int(nearest(ACCELERATIONS, float(soon["accel"])))
     aim = float(then["left"] + then["memory"][_SLIDE] / 2.5)
     if recording.agents[k, slot]["lane"] != then["lane"]:
-        return first, UNTOLD
+        return first, UNKNOWN
     lane = int(then["lane"])
-    kept = float(edge(recording.places[0].lanes, lane, int(then["kind"]))) if lane >= 0 else 0.0
-    return first, int(across_token(0, aim, kept))
+    lane_offset = float(edge(recording.places[0].lanes, lane, int(then["kind"]))) if lane >= 0 else 0.0
+    return first, int(across_token(0, aim, lane_offset))
 
 
 def _person(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
-    """The tokens of a person, None where it is gone too soon."""
+    """The tokens of a person; None where it vanishes too soon."""
     if not _same(recording, k, slot, HORIZON):
         return None
     now, then = recording.agents[k, slot], recording.agents[k + HORIZON, slot]

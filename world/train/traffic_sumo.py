@@ -1,7 +1,7 @@
-"""SUMO's traffic in a shipped town as a recording on our own map, with headways and tempers that vary by driver (extra `sim`).
+"""Records SUMO's traffic in a shipped town on our own map, with headways and styles that vary by driver (extra `sim`).
 
-Vehicles are put on our lanes (`sumo_ways`). Signals show what SUMO's show. People are seen where SUMO has them and teach nothing:
-those of our rules do. One simulation a process.
+Vehicles are placed on our lanes (`sumo_paths`), signals show SUMO's colours. People are where SUMO has them, but are
+not sampled: our rules' people are. One simulation per process.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.places import load_place
 from world.scene.query import AMBER, GREEN, RED, locate
 from world.scene.state import AGENTS
-from world.train.sumo_ways import VehicleTrack, connection, lanes_of, lines_beyond, put_on
+from world.train.sumo_paths import VehicleTrack, connection, lanes_of, lines_beyond, place_track
 from world.train.traffic_samples import Both, DriveLog, samples_of
 
-WARM_UP = 200  # steps that are not recorded
-FAR = 1e6  # m: where our car is, which SUMO has none of here
-LONG = 1e6  # s, a signal's cycle: one table says one colour
-AHEAD = 10  # steps within which a lane change that SUMO is about to make counts as decided
-BADLY = 0.06  # of drivers brake hard for nothing now and then
+WARM_UP = 200  # steps before the recording
+FAR = 1e6  # m, position of our car, which SUMO does not have here
+LONG = 1e6  # s, a signal's cycle: each table shows one colour
+AHEAD = 10  # steps within which SUMO's upcoming lane change counts as decided
+BADLY = 0.06  # share of drivers who brake hard for no reason at times
 _KINDS = {"car": Kind.CAR, "van": Kind.VAN, "lorry": Kind.LORRY, "bus": Kind.BUS}
 
 
 def sumo_samples(name: str, seconds: float, seed: int) -> Both:
-    """The samples of SUMO's traffic in a town. SimulatorError: no SUMO."""
+    """The samples of SUMO's traffic in a town. SimulatorError without SUMO."""
     return samples_of(record(name, seconds, seed))
 
 
 def record(name: str, seconds: float, seed: int) -> DriveLog:
-    """SUMO's traffic in a shipped town for so many seconds. SimulatorError: no SUMO."""
+    """SUMO's traffic in a shipped town for `seconds`. SimulatorError without SUMO."""
     from world.town.network import load
-    from world.town.traffic import SumoTraffic  # before libsumo, which says a line on stdout when it is first imported
+    from world.town.traffic import SumoTraffic  # before libsumo, which prints a line when first imported
 
     import libsumo  # isort: skip
 
     place, network = load_place(name), load(int(name.rpartition("-")[2]))
     traffic, rng = SumoTraffic(network, seed), random.Random(seed)
-    there, known, tracks = tables(place.map), dict[str, VehicleTrack](), dict[int, VehicleTrack]()
+    lookup, current, tracks = tables(place.map), dict[str, VehicleTrack](), dict[int, VehicleTrack]()
     links, ours = _links(libsumo, place.map), lanes_of(network, place.map)
     frames: list[np.ndarray] = []
     places: list[Tables] = []
@@ -55,27 +55,25 @@ def record(name: str, seconds: float, seed: int) -> DriveLog:
             traffic.step(0.0, 0.0)
             if tick < WARM_UP:
                 continue
-            names = list(libsumo.vehicle.getIDList())[
-                : AGENTS - 30
-            ]  # SUMO's car of ours, which it drives, is one of them
-            known = {one: known[one] for one in names if one in known}
+            names = list(libsumo.vehicle.getIDList())[: AGENTS - 30]  # including SUMO's ego car, which it drives itself
+            current = {one: current[one] for one in names if one in current}
             for one in names:
-                if one not in known:
-                    known[one] = _met(libsumo, one, known, rng)
-            tracks |= {id(track): track for track in known.values()}
-            frames.append(_frame(libsumo, ours, names, known, len(frames)))
-            places.append(there._replace(signals=_signals(libsumo, there, links, (len(frames) - 1) * DT)))
+                if one not in current:
+                    current[one] = _new_track(libsumo, one, current, rng)
+            tracks |= {id(track): track for track in current.values()}
+            frames.append(_frame(libsumo, ours, names, current, len(frames)))
+            places.append(lookup._replace(signals=_signals(libsumo, lookup, links, (len(frames) - 1) * DT)))
             style = np.full(AGENTS, 0.5)
             for one in names:
-                style[known[one].slot] = known[one].style
+                style[current[one].slot] = current[one].style
             styles.append(style)
-            _brake_for_nothing(libsumo, names, known, rng)
+            _brake_for_nothing(libsumo, names, current, rng)
     finally:
         traffic.close()
     agents = np.stack(frames)
-    beyond = lines_beyond(network, place.map, there, ours)
+    beyond = lines_beyond(network, place.map, lookup, ours)
     for track in tracks.values():
-        put_on(place.map, beyond, agents, track)
+        place_track(place.map, beyond, agents, track)
     ego = blank_ego()
     ego["x"], ego["y"] = FAR, FAR
     steps = len(agents)
@@ -85,11 +83,11 @@ def record(name: str, seconds: float, seed: int) -> DriveLog:
     )  # fmt: skip
 
 
-def _met(sumo: object, name: str, known: dict[str, VehicleTrack], rng: random.Random) -> VehicleTrack:
-    """A vehicle that is new: a slot of its own and a temper, which SUMO is told."""
+def _new_track(sumo: object, name: str, current: dict[str, VehicleTrack], rng: random.Random) -> VehicleTrack:
+    """Gives a new vehicle a free slot and a driving style, also in SUMO."""
     vehicle = sumo.vehicle  # type: ignore[attr-defined]
-    taken = {track.slot for track in known.values()}
-    slot = next(k for k in range(AGENTS) if k not in taken)
+    slots = {track.slot for track in current.values()}
+    slot = next(k for k in range(AGENTS) if k not in slots)
     style, wish = rng.random(), rng.uniform(0.75, 1.1)
     vehicle.setSpeedFactor(name, wish)
     vehicle.setTau(name, 2.0 - 1.3 * style)
@@ -98,22 +96,24 @@ def _met(sumo: object, name: str, known: dict[str, VehicleTrack], rng: random.Ra
     return VehicleTrack(slot, style, wish)
 
 
-def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, VehicleTrack], rng: random.Random) -> None:
-    """Some drivers now and then brake hard, so that those behind them show what they then do."""
+def _brake_for_nothing(sumo: object, names: list[str], current: dict[str, VehicleTrack], rng: random.Random) -> None:
+    """Makes some drivers brake hard at times, so that the reactions of those behind are recorded."""
     vehicle = sumo.vehicle  # type: ignore[attr-defined]
     for name in names:
-        if known[name].style * 997 % 1.0 < BADLY and rng.random() < 0.01 and vehicle.getSpeed(name) > 4.0:
+        if current[name].style * 997 % 1.0 < BADLY and rng.random() < 0.01 and vehicle.getSpeed(name) > 4.0:
             vehicle.slowDown(name, rng.uniform(0.0, 3.0), rng.uniform(0.8, 2.0))
 
 
-def _frame(sumo: object, ours: dict[str, int], names: list[str], known: dict[str, VehicleTrack], k: int) -> np.ndarray:
-    """Everybody at a moment, AGENT [AGENTS]; vehicles where SUMO has them, 30 people at most."""
+def _frame(
+    sumo: object, ours: dict[str, int], names: list[str], current: dict[str, VehicleTrack], k: int
+) -> np.ndarray:
+    """Everybody at a moment, AGENT [AGENTS]; vehicles where SUMO has them, at most 30 people."""
     agents = np.zeros(AGENTS, AGENT)
     for name in ("lane", "next", "goal"):
         agents[name] = -1
     vehicle, person = sumo.vehicle, sumo.person  # type: ignore[attr-defined]
     for name in names:
-        track = known[name]
+        track = current[name]
         a = agents[track.slot : track.slot + 1]
         kind = _KINDS.get(vehicle.getTypeID(name), Kind.CAR)
         heading, length = math.radians(90.0 - vehicle.getAngle(name)), vehicle.getLength(name)
@@ -137,7 +137,7 @@ def _frame(sumo: object, ours: dict[str, int], names: list[str], known: dict[str
 
 
 def _aims(place: HDMap, agents: np.ndarray) -> np.ndarray:
-    """m left of its lane's centre line that a vehicle aims for, [T, AGENTS]; SUMO's keep to the middle."""
+    """m left of its lane's centre line that a vehicle aims for, [T, AGENTS]; SUMO's keep to the centre."""
     aims = np.full(agents.shape, np.nan)
     driving = (agents["kind"] >= 1) & (agents["kind"] <= 5) & (agents["lane"] >= 0)
     aims[driving] = edge(place.lanes, 0, int(Kind.CAR))
@@ -145,12 +145,12 @@ def _aims(place: HDMap, agents: np.ndarray) -> np.ndarray:
 
 
 def _links(sumo: object, place: HDMap) -> dict[tuple[str, int], int]:
-    """(traffic light, link) of SUMO -> the signal of ours that the same way through the junction obeys."""
+    """(traffic light, link) of SUMO -> our signal of the same movement."""
     lights, lane = sumo.trafficlight, sumo.lane  # type: ignore[attr-defined]
-    found = {}
+    signals = {}
     for light in lights.getIDList():
-        for number, ways in enumerate(lights.getControlledLinks(light)):
-            for source, target, _ in ways:
+        for number, movements in enumerate(lights.getControlledLinks(light)):
+            for source, target, _ in movements:
                 ends = []
                 for name, at in ((source, -1), (target, 0)):
                     shape = lane.getShape(name)
@@ -163,20 +163,20 @@ def _links(sumo: object, place: HDMap) -> dict[tuple[str, int], int]:
                     continue
                 between = connection(place, *ends)
                 if between >= 0 and place.lanes["signal"][between] >= 0:
-                    found[light, number] = int(place.lanes["signal"][between])
-    return found
+                    signals[light, number] = int(place.lanes["signal"][between])
+    return signals
 
 
-def _signals(sumo: object, there: Tables, links: dict[tuple[str, int], int], seconds: float) -> np.ndarray:
-    """Our signals as a table that, at this moment, shows what SUMO's lights show."""
+def _signals(sumo: object, lookup: Tables, links: dict[tuple[str, int], int], seconds: float) -> np.ndarray:
+    """Our signals as a table that shows SUMO's colours at this moment."""
     lights = sumo.trafficlight  # type: ignore[attr-defined]
-    signals = there.signals.copy()
-    shown: dict[int, int] = {}
+    signals = lookup.signals.copy()
+    colours: dict[int, int] = {}
     for (light, number), signal in links.items():
         letter = lights.getRedYellowGreenState(light)[number].lower()
         colour = GREEN if letter == "g" else AMBER if letter == "y" else RED
-        shown[signal] = min(shown.get(signal, RED), colour)
-    for signal, colour in shown.items():
+        colours[signal] = min(colours.get(signal, RED), colour)
+    for signal, colour in colours.items():
         since = {GREEN: (0.0, 1e5, 2e5), AMBER: (-2.0, -1.0, 1e5), RED: (-3.0, -2.0, -1.0)}[colour]
         signals["cycle"][signal] = LONG
         for name, when in zip(("green", "amber", "red"), since, strict=True):

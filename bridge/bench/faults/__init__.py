@@ -1,8 +1,8 @@
-"""`lucidrive bench faults`: what is promised for when things go wrong, tried on purpose and counted.
+"""`lucidrive bench faults`: injects faults and counts whether what is promised for them holds.
 
 damage.py   bytes flipped, cut off, appended            disk.py     a disk that refuses at every single operation
-kills.py    SIGKILL at random moments and at each of them    crowd.py    more tabs than there is room for, all at once
-nans.py     numbers that are none, in each part         ooms.py     memory that runs out, at every allocation
+kills.py    SIGKILL at random moments and operations    crowd.py    more tabs than there is room for, all at once
+nans.py     NaN in each part                            ooms.py     memory that runs out, at every allocation
 crosstalk.py  many drives in one process                result.py   a line of the table, and how much is tried
 """
 
@@ -25,28 +25,28 @@ NAMES = ("kills", "disk", "damage", "nans", "ooms", "crosstalk", "crowd", "peaks
 def run(
     only: tuple[str, ...] = (), amounts: FaultAmounts = FULL, world: Path | None = None, report: Report | None = None
 ) -> list[FaultResult]:
-    """Each of NAMES, or `only` those. SessionError for a name that there is not."""
+    """The measurements `only`, or all of NAMES. SessionError for an unknown name."""
     if odd := [name for name in only if name not in NAMES]:
         raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
-    chosen = [name for name in NAMES if name in only or not only]
-    found: list[FaultResult] = []
-    for number, name in enumerate(chosen):
+    names = [name for name in NAMES if name in only or not only]
+    results: list[FaultResult] = []
+    for number, name in enumerate(names):
         if report is not None:
-            report(number / len(chosen), name)
+            report(number / len(names), name)
         with tempfile.TemporaryDirectory(prefix="lucidrive-") as folder:
-            found += _measure(name, amounts, world, Path(folder))
-    return found
+            results += _measure(name, amounts, world, Path(folder))
+    return results
 
 
-def table(found: list[FaultResult]) -> list[tuple[str, str, str]]:
-    """Rows for people: what, measured, aimed at."""
-    return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in found]
+def table(results: list[FaultResult]) -> list[tuple[str, str, str]]:
+    """Rows of a table for people: what, measured, aimed at."""
+    return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in results]
 
 
 def _measure(name: str, amounts: FaultAmounts, world: Path | None, folder: Path) -> list[FaultResult]:
     from brain.director import Director
     from bridge.bench.faults import crosstalk, crowd, damage, disk, growth, kills, nans, ooms
-    from bridge.bench.faults.made import made_moments
+    from bridge.bench.faults.moments import record_moments
     from world.dream import load_world
     from world.scene_world import SceneWorld
 
@@ -56,13 +56,13 @@ def _measure(name: str, amounts: FaultAmounts, world: Path | None, folder: Path)
         return [growth.peaks(amounts.dreams, world)]
     model = load_world(world)
     calls: dict[str, Callable[[], Any]] = {
-        "kills": lambda: kills.measure(*made_moments(model), folder, amounts.kills),
-        "disk": lambda: [disk.measure(model, *made_moments(model), folder)],
-        "damage": lambda: damage.measure(model, world, *made_moments(model), folder, amounts.damages),
+        "kills": lambda: kills.measure(*record_moments(model), folder, amounts.kills),
+        "disk": lambda: [disk.measure(model, *record_moments(model), folder)],
+        "damage": lambda: damage.measure(model, world, *record_moments(model), folder, amounts.damages),
         "nans": lambda: [nans.measure(model, folder, Director.load())],
         "ooms": lambda: [ooms.measure(SceneWorld(), amounts.ooms)],
         "crosstalk": lambda: crosstalk.measure(model, amounts.sessions, amounts.steps),
         "long": lambda: [growth.long(model, amounts.frames)],
     }
-    found: list[FaultResult] = calls[name]()
-    return found
+    results: list[FaultResult] = calls[name]()
+    return results

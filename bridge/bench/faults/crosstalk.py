@@ -1,4 +1,4 @@
-"""Many drives in one process, in any order: is each, to the last bit, what it would be alone? And as a batch?"""
+"""Checks that many drives in one process, in any order, are to the bit what they are alone, and close to it as a batch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from world.scene_dream import SceneDream
 from world.scene_world import SceneWorld
 
 ORDERS = ("rain(2)", "left", "speed(20)", "night", "stop", "clear;day", "ped_cross(left)", "right;snow(1)")
-BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long
-TOLERANCE = 2  # of 255, a pixel of a batched dream beside its own alone, in the first frame
+BATCH, FRAMES = 4, 10  # dreams as one batch; frames
+TOLERANCE = 2  # of 255: most that a pixel of a batched dream may differ from the same dream alone, in the first frame
 
 
 class ScriptedDrive:
-    """A session with a person whose doings follow from its seed alone, and a fingerprint of all that was shown; of a scene, which
-    is not drawn here, of all that is so."""
+    """A session with a scripted person, who follows from its seed alone, and a hash of all its frames; of a scene, which is not drawn here,
+    of all its states.
+    """
 
     def __init__(self, model: AnyWorld, seed: int) -> None:
         self.session = Session(partial(open_dream, model, quality=0 if isinstance(model, SceneWorld) else 1), seed)
@@ -31,6 +32,7 @@ class ScriptedDrive:
         self.frames = 0
 
     def go_on(self) -> None:
+        """Lets the person act, or not, makes a frame and hashes it."""
         if self.person.random() < 0.05:
             self.session.plan(self.person.choice(ORDERS))
         if self.person.random() < 0.05:
@@ -47,7 +49,7 @@ class ScriptedDrive:
 
 
 def measure(model: AnyWorld, sessions: int, steps: int) -> list[FaultResult]:
-    """`steps` frames of so many drives, a drive at a time by chance; then each alone. And batches beside single dreams."""
+    """`steps` frames of `sessions` drives, interleaved at random, against each alone; and a batch against single dreams."""
     together = [ScriptedDrive(model, seed) for seed in range(sessions)]
     chance = random.Random(0)
     for _ in range(steps):
@@ -81,16 +83,16 @@ def _alone(model: AnyWorld, seed: int, frames: int) -> bytes:
 
 
 def _batched(model: AnyWorld) -> tuple[int, float]:
-    """The largest difference of a pixel in the first frame, and the mean one in the last: rounding grows in a dream."""
+    """The largest difference of a pixel in the first frame, and the mean in the last, since rounding errors grow in a dream."""
     dreams = [open_dream(model, seed, 1) for seed in range(BATCH)]
     for dream in dreams:
         dream.start(scene=model.scenes[dream.seed % len(model.scenes)] if model.scenes else None)
     single = [dream.fork() for dream in dreams]
-    told = [Control(steer=0.02 * seed, accel=0.1, weather=Weather.CLEAR) for seed in range(BATCH)]
+    controls = [Control(steer=0.02 * seed, accel=0.1, weather=Weather.CLEAR) for seed in range(BATCH)]
     first, last = 0, 0.0
     for number in range(FRAMES):
-        frames = step_all(dreams, told)
-        pairs = [(frame.image, dream.step(to).image) for frame, dream, to in zip(frames, single, told, strict=True)]
+        frames = step_all(dreams, controls)
+        pairs = [(frame.image, dream.step(to).image) for frame, dream, to in zip(frames, single, controls, strict=True)]
         apart = np.stack([np.abs(one.astype(int) - other) for one, other in pairs])
         first, last = (int(apart.max()) if number == 0 else first), float(apart.mean())
     return first, last

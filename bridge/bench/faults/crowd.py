@@ -1,4 +1,4 @@
-"""More tabs at once than there is room for: each is let in, or told that the machine is full, and nobody is cut off."""
+"""Checks that of more tabs at once than there is room for each is let in or refused with a sentence, and none is cut off."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ REFUSED = 0.1  # s
 
 
 class Visitor:
-    """One tab. waited: s from its open socket to the first that it was told; None where it was cut off."""
+    """A tab. message: text of the server's first message; waited: s from the open socket to it, None where it was cut off."""
 
     def __init__(self) -> None:
         self.inside = False
-        self.told = ""
+        self.message = ""
         self.waited: float | None = None
 
-    def come(self, address: str, gate: threading.Barrier, done: threading.Event) -> None:
-        """Through the gate with all others; who is let in stays until `done`."""
+    def visit(self, address: str, gate: threading.Barrier, done: threading.Event) -> None:
+        """Connects at the same moment as all others; once let in, stays until `done`."""
         from websockets.exceptions import WebSocketException
         from websockets.sync.client import connect
         from websockets.typing import Origin
@@ -38,7 +38,7 @@ class Visitor:
                 began = time.perf_counter()
                 first: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE))
                 self.waited = time.perf_counter() - began
-                self.inside, self.told = first["type"] == "hello", str(first.get("text", ""))
+                self.inside, self.message = first["type"] == "hello", str(first.get("text", ""))
                 if self.inside:
                     done.wait(PATIENCE)
         except (OSError, WebSocketException, ValueError):
@@ -46,14 +46,14 @@ class Visitor:
 
 
 def crowd(address: str, clients: int) -> list[Visitor]:
-    """So many at once; comes back when all have been told something, or were cut off."""
+    """Lets `clients` tabs connect at once; returns when all have an answer, or were cut off."""
     gate, done = threading.Barrier(clients), threading.Event()
     visitors = [Visitor() for _ in range(clients)]
     with ThreadPoolExecutor(clients) as pool:
-        coming = [pool.submit(visitor.come, address, gate, done) for visitor in visitors]
+        futures = [pool.submit(visitor.visit, address, gate, done) for visitor in visitors]
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and not all(
-            one.inside or future.done() for one, future in zip(visitors, coming, strict=True)
+            one.inside or future.done() for one, future in zip(visitors, futures, strict=True)
         ):
             time.sleep(0.02)
         done.set()
@@ -61,18 +61,18 @@ def crowd(address: str, clients: int) -> list[Visitor]:
 
 
 def measure(clients: int, tabs: int, world: Path | None) -> FaultResult:
-    """The real page in a process of its own, which lets in `tabs` at most."""
+    """Measures the real page, in a process of its own, with room for `tabs`. BenchError where it does not start."""
     with page_server(world, 2, tabs) as (address, _):
         visitors = crowd(address, clients)
-    return found(visitors, tabs)
+    return result(visitors, tabs)
 
 
-def found(visitors: list[Visitor], tabs: int) -> FaultResult:
-    """A row of the table. Met where at most `tabs` were let in, the rest told that it is full (99% within REFUSED s), and nobody cut off."""
+def result(visitors: list[Visitor], tabs: int) -> FaultResult:
+    """A row of the table. Met where at most `tabs` were let in, the others heard that it is full (99% within REFUSED s), and none was cut off."""
     inside = sum(visitor.inside for visitor in visitors)
     cut = sum(visitor.waited is None for visitor in visitors)
     waits = sorted(one.waited for one in visitors if not one.inside and one.waited is not None)
-    unsaid = sum("full" not in one.told for one in visitors if not one.inside and one.waited is not None)
+    unsaid = sum("full" not in one.message for one in visitors if not one.inside and one.waited is not None)
     p99 = percentile(waits, 0.99)
     return FaultResult(
         f"{len(visitors)} tabs at once where {tabs} may",

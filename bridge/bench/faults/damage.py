@@ -1,4 +1,4 @@
-"""Files whose bytes are not those that were written: one bit flipped, the end cut off, or something appended."""
+"""Checks that damaged files are refused: one bit flipped, the end cut off, or something appended."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from world.scene_world import SceneWorld
 KINDS = ("flip", "cut", "append")
 
 
-def damaged(data: bytes, kind: str, chance: random.Random) -> bytes:
-    """`data` with one thing done to it."""
+def corrupt(data: bytes, kind: str, chance: random.Random) -> bytes:
+    """`data` with one damage of a kind of KINDS."""
     place = chance.randrange(len(data))
     if kind == "flip":
         return data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :]
@@ -33,9 +33,11 @@ def damaged(data: bytes, kind: str, chance: random.Random) -> bytes:
 
 
 def measure(
-    model: AnyWorld, world: Path | None, moments: list[Moment], told: Clip, folder: Path, times: int
+    model: AnyWorld, world: Path | None, moments: list[Moment], info: Clip, folder: Path, times: int
 ) -> list[FaultResult]:
-    """Of every kind of file as often: weights (of scene worlds: the driver's), saved drives, clips, recordings. Refused: a typed error before anything of them is used."""
+    """`times` damages, evenly over weights (of scene worlds: the driver's), adapter, saved drives, clips and recordings. Refused: a typed
+    error before anything of the file is used. info: a clip without moments.
+    """
     weights = _linked(world or FOLDER, folder / "weights")
     use = partial(read_policy if isinstance(model, SceneWorld) else load_world, weights)
     adapter = _linked(ADAPTER, folder / "adapter")
@@ -43,11 +45,11 @@ def measure(
     sealed = [adapter / name for name in (WEIGHTS, CONFIG)]
     session = Session(partial(open_dream, model), 3)
     save_state(session, folder / "a.dream")
-    clip = replace(told, moments=tuple(moments[:10]))
-    video, beside = write_clip(clip, folder / "clips" / "a.mp4")
-    recording = Recording(folder / "clips", told, lambda text: None)
+    clip = replace(info, moments=tuple(moments[:10]))
+    video, sidecar = write_clip(clip, folder / "clips" / "a.mp4")
+    recording = Recording(folder / "clips", info, lambda text: None)
     for moment in moments[:20]:
-        recording.add(moment, told)
+        recording.add(moment, info)
     recording.close()
     (drive,) = look(folder / "clips")
     segments = [path for path in drive.folder.iterdir() if path.name != MANIFEST]
@@ -56,26 +58,26 @@ def measure(
         ("weights", sorted(weights / name for name in own), use),
         ("the brain's adapter", sealed, partial(checked, adapter)),
         ("saved drives", [folder / "a.dream"], lambda: load_state(session, folder / "a.dream")),
-        ("clips", [video, beside], partial(check_clip, video)),
+        ("clips", [video, sidecar], partial(check_clip, video)),
         ("recordings", segments, partial(_check_drive, folder / "clips")),
     ]
     chance, share = random.Random(0), -(-times // len(kinds))
-    return [_found(what, files, use, chance, share) for what, files, use in kinds]
+    return [_result(what, files, use, chance, share) for what, files, use in kinds]
 
 
-def _found(what: str, files: list[Path], use: Callable[[], object], chance: random.Random, times: int) -> FaultResult:
-    use()  # whole, it is taken
+def _result(what: str, files: list[Path], use: Callable[[], object], chance: random.Random, times: int) -> FaultResult:
+    use()  # undamaged, it is accepted
     refused = 0
     for number in range(times):
         path = chance.choice(files)
         whole = path.read_bytes()
-        _put(path, damaged(whole, KINDS[number % len(KINDS)], chance))
+        _replace(path, corrupt(whole, KINDS[number % len(KINDS)], chance))
         try:
             use()
         except LucidriveError:
             refused += 1
         finally:
-            _put(path, whole)
+            _replace(path, whole)
     return FaultResult(
         f"{what}: flips, cuts, appends",
         f"{refused} of {times} refused before use",
@@ -86,13 +88,13 @@ def _found(what: str, files: list[Path], use: Callable[[], object], chance: rand
 
 
 def _check_drive(clips: Path) -> None:
-    (found,) = look(clips)
-    if found.damaged:
+    (drive,) = look(clips)
+    if drive.damaged:
         raise LucidriveError("damaged")
 
 
 def _linked(world: Path, folder: Path) -> Path:
-    """The weights under names of their own, so that damage is done to a copy of one file at a time."""
+    """A folder of links to the weights, so that damage is done to a copy of one file at a time."""
     folder.mkdir()
     for path in world.iterdir():
         if path.is_file():
@@ -100,6 +102,6 @@ def _linked(world: Path, folder: Path) -> Path:
     return folder
 
 
-def _put(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes) -> None:
     path.unlink()
     path.write_bytes(data)

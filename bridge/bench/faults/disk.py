@@ -1,4 +1,4 @@
-"""A disk that refuses, writes half, or has its process killed: at each of the operations that durable writes are made of."""
+"""Checks durable writes on a disk that refuses, writes half, or has its process killed, at each of their operations."""
 
 from __future__ import annotations
 
@@ -23,43 +23,48 @@ from bridge.session import Session
 from world.dream import AnyWorld, open_dream
 
 Fault = Literal["ENOSPC", "EIO", "short", "kill"]
-TENTHS = 25  # of a second: how long a drive is recorded
+TENTHS = 25  # of a second: length of the recorded drive
 
 
 class FailingDisk(Disk):
-    """`fault` befalls operation `at` (from 0) and every one after it. `done` counts them, so one that never fails tells how
-    many there are. short: half is written, and nobody says so.
+    """A disk whose operation `at` (from 0) and every later one fail with `fault`; short: half is written without an error. `count`:
+    operations so far.
     """
 
     def __init__(self, at: int = -1, fault: Fault = "EIO") -> None:
-        self.at, self.fault, self.done = at, fault, 0
-        self.writes: list[int] = []  # which of them write
+        self.at, self.fault, self.count = at, fault, 0
+        self.writes: list[int] = []  # numbers of the operations that write
 
     def folder(self, path: Path) -> None:
-        self._befall()
+        """May fail."""
+        self._inject()
         super().folder(path)
 
     def write(self, path: Path, data: bytes) -> None:
-        self.writes.append(self.done)
-        if self._befall():
+        """May fail, or write half."""
+        self.writes.append(self.count)
+        if self._inject():
             data = data[: len(data) // 2]
         super().write(path, data)
 
     def flush(self, path: Path) -> None:
-        self._befall()
+        """May fail."""
+        self._inject()
         super().flush(path)
 
-    def keep(self, path: Path, kept: Path) -> None:
-        self._befall()
-        super().keep(path, kept)
+    def keep(self, path: Path, copy: Path) -> None:
+        """May fail."""
+        self._inject()
+        super().keep(path, copy)
 
     def rename(self, old: Path, new: Path) -> None:
-        self._befall()
+        """May fail."""
+        self._inject()
         super().rename(old, new)
 
-    def _befall(self) -> bool:
-        """Whether this operation is to do half of its work; where it is to do nothing, it does not come back."""
-        now, self.done = self.done, self.done + 1
+    def _inject(self) -> bool:
+        """Whether this operation is to do half of its work. Raises OSError, or kills the process, where it is to do nothing."""
+        now, self.count = self.count, self.count + 1
         if self.at < 0 or now < self.at:
             return False
         if self.fault == "kill":
@@ -70,64 +75,64 @@ class FailingDisk(Disk):
         return True
 
 
-def measure(model: AnyWorld, moments: list[Moment], told: Clip, folder: Path) -> FaultResult:
+def measure(model: AnyWorld, moments: list[Moment], info: Clip, folder: Path) -> FaultResult:
     """Every fault at every operation of saving a clip over another, a drive's state over another, and of a recording."""
-    clip = replace(told, moments=tuple(moments[:10]))
-    other = replace(told, moments=tuple(moments[10:20]), seed=told.seed + 1)
+    clip = replace(info, moments=tuple(moments[:10]))
+    other = replace(info, moments=tuple(moments[10:20]), seed=info.seed + 1)
     session = Session(partial(open_dream, model), 5)
 
-    def kept(out: Path, disk: Disk = DISK) -> object:
+    def save_drive(out: Path, disk: Disk = DISK) -> object:
         return save_state(session, out.with_suffix(".dream"), disk)
 
-    def written(out: Path, disk: Disk = DISK) -> object:
+    def save_clip(out: Path, disk: Disk = DISK) -> object:
         return write_clip(other, out, disk)
 
-    tried = untyped = changed = left = 0
-    saves: tuple[Callable[[Path, Disk], object], ...] = (written, kept)
+    trials = untyped = changed = left = 0
+    saves: tuple[Callable[[Path, Disk], object], ...] = (save_clip, save_drive)
     for number, save in enumerate(saves):
         room = folder / str(number)
         room.mkdir()
         write_clip(clip, room / "drive.mp4")
-        kept(room / "drive.mp4")
+        save_drive(room / "drive.mp4")
         session.begin_tick()
         session.tick()
         before = _files(room)
         counting = FailingDisk()
-        save(_copied(before, folder / f"{number}-count") / "drive.mp4", counting)
+        save(_copy(before, folder / f"{number}-count") / "drive.mp4", counting)
         for fault, at in _faults(counting):
-            place = _copied(before, folder / f"{number}-{fault}-{at}")
+            place = _copy(before, folder / f"{number}-{fault}-{at}")
             untyped += not _typed(partial(save, place / "drive.mp4", FailingDisk(at, fault)))
             check_clips(place)
             changed += any(_files(place).get(name) != data for name, data in before.items())
             left += len(set(_files(place)) - set(before))
-            tried += 1
+            trials += 1
     counting = FailingDisk()
-    _recorded(folder / "counting", moments, told, counting)
+    _record(folder / "counting", moments, info, counting)
     for fault, at in _faults(counting):
         place = folder / f"recording-{fault}-{at}"
-        said = _recorded(place, moments, told, FailingDisk(at, fault))
-        untyped += len(said) != 1 or "the dream goes on" not in said[0]
-        states = [repair(found).state for found in look(place)]
+        sentences = _record(place, moments, info, FailingDisk(at, fault))
+        untyped += len(sentences) != 1 or "the dream goes on" not in sentences[0]
+        states = [repair(drive).state for drive in look(place)]
         changed += any(state not in ("recovered", "whole") for state in states)
         left += sum(1 for path in place.glob(f"{DRIVES}/*/.*") if path.name == PROCESS or path.name.startswith(SAVING))
-        tried += 1
+        trials += 1
     return FaultResult(
         "ENOSPC, EIO, short write at every operation of a save",
-        f"{tried} faults: {tried - untyped} told as a typed error, {changed} old files changed, {left} leftovers",
+        f"{trials} faults: {trials - untyped} told as a typed error, {changed} old files changed, {left} leftovers",
         "all typed, old files whole, 0 leftovers",
         not (untyped or changed or left),
-        {"faults": tried, "untyped": untyped, "changed": changed, "leftovers": left},
+        {"faults": trials, "untyped": untyped, "changed": changed, "leftovers": left},
     )
 
 
-def _faults(counted: FailingDisk) -> list[tuple[Fault, int]]:
-    """Each refusal at each operation, half a write at each that writes."""
+def _faults(disk: FailingDisk) -> list[tuple[Fault, int]]:
+    """Each refusal at each operation of a disk that did not fail, half a write at each that writes."""
     refusals: tuple[Fault, ...] = ("ENOSPC", "EIO")
-    return [(fault, at) for fault in refusals for at in range(counted.done)] + [("short", at) for at in counted.writes]
+    return [(fault, at) for fault in refusals for at in range(disk.count)] + [("short", at) for at in disk.writes]
 
 
 def _typed(save: Callable[[], object]) -> bool:
-    """Whether an ExportError came of it."""
+    """Whether `save` raises ExportError."""
     try:
         save()
     except ExportError:
@@ -137,21 +142,21 @@ def _typed(save: Callable[[], object]) -> bool:
     return False
 
 
-def _recorded(place: Path, moments: list[Moment], told: Clip, disk: FailingDisk) -> list[str]:
-    """What a recording said of its disk."""
-    said: list[str] = []
-    recording = Recording(place, told, said.append, disk)
+def _record(place: Path, moments: list[Moment], info: Clip, disk: FailingDisk) -> list[str]:
+    """Records a drive; returns what it said of its disk."""
+    sentences: list[str] = []
+    recording = Recording(place, info, sentences.append, disk)
     for moment in moments[:TENTHS]:
-        recording.add(moment, told)
+        recording.add(moment, info)
     recording.close()
-    return said
+    return sentences
 
 
 def _files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _copied(files: dict[str, bytes], folder: Path) -> Path:
+def _copy(files: dict[str, bytes], folder: Path) -> Path:
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)

@@ -1,7 +1,7 @@
-"""Memory that runs out: at every allocation of a drive in turn, and at a hundred in a row.
+"""Checks that a drive survives memory that runs out at every allocation in turn, and at a hundred in a row.
 
-The world is the real one. The device is a fake with exact accounting, the brain one that answers at once: what is tried is
-how allocations fail, and on this machine's own memory they cannot be made to, one by one.
+The world is real; the device is a fake with exact accounting, since real allocations cannot be made to fail one by one, and the
+brain is a fake that answers at once.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from world.scene_world import SceneWorld
 
 SETUP = replace(TIERS["rtx5090"].setup, world="embedded", brain="Qwen3-8B", sessions=2)  # its ladder is the longest
 TICKS = 4
-LATER = 1e9  # s; a deadline that leaves all the time
+LATER = 1e9  # s: no deadline
 LONGEST = 1.0  # s
 PASSES = 3  # of the brain over a sentence
-Spent = tuple[float, float]  # s by the clock; s of computing, which a busy machine does not stretch
+Durations = tuple[float, float]  # s by the clock, and of CPU time, which does not grow on a busy machine
 
 
 class HungryDream(SceneDream):
@@ -42,15 +42,18 @@ class HungryDream(SceneDream):
 
     device: CountedDevice
 
-    def start(self, *given: Any, **named: Any) -> Frame:
+    def start(self, *args: Any, **kwargs: Any) -> Frame:
+        """Allocates 10 MiB for good."""
         self.device.allocate(10 * MIB)
-        return super().start(*given, **named)
+        return super().start(*args, **kwargs)
 
     def drive(self, command: int, target_speed: float) -> Action:
+        """Needs 1 MiB meanwhile."""
         with self.device.block(MIB):
             return super().drive(command, target_speed)
 
     def step(self, control: Control) -> Frame:
+        """Needs 5 MiB meanwhile."""
         with self.device.block(5 * MIB):
             return super().step(control)
 
@@ -66,13 +69,14 @@ class FakeReply:
 
 
 class HungryBrain:
-    """Makes `left` of any sentence. Allocates its weights, and working memory in every pass."""
+    """Plans `left` for any sentence. Allocates its weights, and working memory in every pass."""
 
     def __init__(self, device: CountedDevice, setup: Setup) -> None:
         self.device, self.setup = device, setup
         self.weights = device.allocate(GIB)
 
     def think(self, text: str, context: object) -> Generator[None, None, FakeReply]:
+        """Needs 1 MiB in each of PASSES passes."""
         for _ in range(PASSES):
             with self.device.block(MIB):
                 pass
@@ -85,7 +89,7 @@ class HungryBrain:
 
 
 class FakeMachine:
-    """Two dreams and a brain on one fake device, all of it under a ledger. `open_dream` makes the dreams."""
+    """Two dreams and a brain on one fake device, under a ledger. open_dream: makes a dream, of the device and a seed."""
 
     def __init__(
         self,
@@ -102,31 +106,32 @@ class FakeMachine:
         self.brain = LeasedBrain(SETUP, self.ledger, lambda setup: HungryBrain(self.device, setup), tell)
         self.rescue = Rescue(self.device, self.brain.down)
         self.loop = Loop(self.brain, self._step_all if batched else None, self.rescue)
-        opened = partial(open_dream, self.device)
-        self.sessions = [self.rescue.run(partial(Session, opened, seed), tell) for seed in (1, 2)]
+        open_one = partial(open_dream, self.device)
+        self.sessions = [self.rescue.run(partial(Session, open_one, seed), tell) for seed in (1, 2)]
         for session in self.sessions:
             self.loop.add(session)
 
-    def go(self, ticks: int) -> Spent:
-        """Says a sentence and goes on; what the longest tick took."""
+    def go(self, ticks: int) -> Durations:
+        """Says a sentence and runs `ticks` ticks; the longest one's durations."""
         self.sessions[0].say("left")
         longest = max(self.tick() for _ in range(ticks))
         self.sentences += [notice.text for session in self.sessions for notice in session.notes()]
         return longest
 
-    def tick(self) -> Spent:
+    def tick(self) -> Durations:
+        """One tick of the loop; its durations."""
         began, computed = time.perf_counter(), time.process_time()
         self.loop.tick(began + LATER)
         return time.perf_counter() - began, time.process_time() - computed
 
     @property
     def planned(self) -> bool:
-        """The sentence's plan was not lost."""
+        """Whether the sentence's plan is there."""
         return [step.line for step in self.sessions[0].snapshot().steps] == ["left"]
 
     @property
     def goes_on(self) -> bool:
-        """No drive stands, and the world is the one that it was."""
+        """Whether both drives run, in the same world."""
         standing = any(session.snapshot().paused for session in self.sessions)
         return not standing and self.brain.setup.world == SETUP.world
 
@@ -137,14 +142,14 @@ class FakeMachine:
 
 
 def hungry(model: SceneWorld, device: CountedDevice, seed: int) -> HungryDream:
-    """A dream without pictures whose allocations `device` counts, and refuses where it is told to."""
-    dream = HungryDream(model, seed, quality=0)  # its pictures are not what is tried
+    """A dream without pictures whose allocations are the device's."""
+    dream = HungryDream(model, seed, quality=0)
     dream.device = device
     return dream
 
 
 def measure(model: SceneWorld, row: int) -> FaultResult:
-    """Each allocation of a drive of TICKS ticks, then `row` allocations in a row."""
+    """Fails each allocation of a drive of TICKS ticks in turn, then `row` allocations in a row."""
     quiet = FakeMachine(partial(hungry, model))
     quiet.go(TICKS)
     points = quiet.device.allocations
@@ -153,8 +158,8 @@ def measure(model: SceneWorld, row: int) -> FaultResult:
         drive = FakeMachine(partial(hungry, model), frozenset({at}))
         longest = max(longest, drive.go(TICKS))
         frames = [session.frame.index for session in drive.sessions]
-        told = any("Memory ran out" in text for text in drive.sentences)
-        recovered += drive.goes_on and drive.planned and told and frames == [TICKS] * 2
+        announced = any("Memory ran out" in text for text in drive.sentences)
+        recovered += drive.goes_on and drive.planned and announced and frames == [TICKS] * 2
         drive.brain.close()
     in_a_row = 0
     for _ in range(row):

@@ -1,4 +1,4 @@
-"""A line of the table, and how often each thing is tried."""
+"""A result of a fault measurement, and how often each fault is tried."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
-    """met: whether what was aimed at was reached; numbers: what `measured` was made of."""
+    """A row of the table. met: whether the aim is reached; numbers: the figures in `measured`."""
 
     what: str
     measured: str
@@ -18,8 +18,8 @@ class FaultResult:
 
 @dataclass(frozen=True, slots=True)
 class FaultAmounts:
-    """damages: flips, cuts and appends, over all kinds of files; steps: interleaved frames of all sessions together; frames:
-    of one long dream; clients: at once, where `tabs` may be open; dreams: numbers of them whose memory is compared.
+    """How often each fault is tried. damages: over all kinds of files; steps: interleaved frames of all `sessions`; clients: at
+    once, where `tabs` may be open; frames: of one long dream; dreams: numbers of them whose memory is compared.
     """
 
     kills: int = 200

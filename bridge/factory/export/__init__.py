@@ -1,4 +1,4 @@
-"""Clips that were accepted, as other programs read them: LeRobotDataset, MCAP, WebDataset; pictures, a report, a card.
+"""Accepted clips in the formats of other programs (LeRobotDataset, MCAP, WebDataset), with pictures, a report and a card.
 
-They are read from what the run's folder holds, so that an export can be made again, or in another format, at any time.
+All of it is made from the run's folder, so it can be exported again, or in another format, at any time.
 """

@@ -9,13 +9,13 @@ from bridge.recording.clip import versions
 from world.controls import FPS
 
 
-def card(request: Request, found: dict[str, Any], clips: int) -> str:
-    """Markdown with the header that dataset hubs read. `found`: the run's report; clips: that were accepted."""
+def card(request: Request, report: dict[str, Any], clips: int) -> str:
+    """Markdown with the header that dataset hubs read. report: of the run; clips: number of accepted ones."""
     parts = [
         _HEAD.format(size=_size(clips)),
         f"{clips} clips of {request.seconds:g} s at {FPS} frames a second and {request.size} pixels, **driven and drawn** by lucidrive in",
         "its scene worlds: nothing here was filmed, and nothing of it happened.\n",
-        _yields(found),
+        _yields(report),
         _LABELS,
         _again(request),
     ]
@@ -51,19 +51,19 @@ _LABELS = """
 """
 
 
-def _yields(found: dict[str, Any]) -> str:
+def _yields(report: dict[str, Any]) -> str:
     lines = ["| scenario | clips | takes accepted |", "|---|---|---|"]
-    for line, one in [*found["scenarios"].items(), ("all", found["all"])]:
+    for line, one in [*report["scenarios"].items(), ("all", report["all"])]:
         share = "-" if one["yield"] is None else f"{one['yield']:.0%}"
         lines.append(f"| `{line}` | {one['accepted']} of {one['jobs']} | {share} of {one['takes']} |")
     return "\n".join(lines)
 
 
 def _again(request: Request) -> str:
-    seeds = sorted({seed for _, seed in request.wanted})
-    told = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    seeds = sorted({seed for _, seed in request.clips})
+    span = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
     hashes = "\n".join(f"* `{name}` {digest}" for name, digest in sorted(request.world.items()))
-    made = ", ".join(f"{name} {number}" for name, number in sorted(versions().items()))
+    packages = ", ".join(f"{name} {number}" for name, number in sorted(versions().items()))
     fork = (
         f" Forked at {request.fork_at:g} s into {', '.join(request.branches)}." if request.fork_at is not None else ""
     )
@@ -72,13 +72,13 @@ def _again(request: Request) -> str:
 
 Each clip's sidecar has its seed, plan line and place; `run.json` has all that was asked for. Copy that file into an empty folder
 and run `lucidrive clips --resume --out FOLDER`: the same version on the same kind of machine gives the same frames.
-Seeds {told}; begins in {request.start.what}.{fork}
+Seeds {span}; begins in {request.start.what}.{fork}
 
 The world, by the sha256 of its version:
 
 {hashes}
 
-Made by {made}. Apache-2.0.
+Made by {packages}. Apache-2.0.
 """
 
 

@@ -1,4 +1,4 @@
-"""A clip as it lies in a run's folder."""
+"""Reads the clips in a run's folder."""
 
 from __future__ import annotations
 
@@ -19,47 +19,50 @@ CONTROLS = ("command", "weather", "time", "event", "side", "level")
 
 
 @dataclass(frozen=True)
-class Kept:
-    """video: its mp4; fields: its sidecar."""
+class StoredClip:
+    """A clip on the disk. video: its mp4; fields: its sidecar."""
 
     video: Path
     fields: Fields
 
     @classmethod
-    def read(cls, beside: Path) -> Kept:
-        """By its sidecar."""
-        return cls(beside.with_suffix(".mp4"), json.loads(beside.read_bytes()))
+    def read(cls, sidecar: Path) -> StoredClip:
+        """The clip of a sidecar. OSError or ValueError where that cannot be read."""
+        return cls(sidecar.with_suffix(".mp4"), json.loads(sidecar.read_bytes()))
 
     @property
     def stem(self) -> str:
+        """The stem of its files' names."""
         return self.video.stem
 
     @property
     def line(self) -> str:
+        """Its job's plan line."""
         return str(self.fields["job"]["line"])
 
     @property
     def task(self) -> str:
-        """What it shows in a sentence: the person's, or else the plan."""
+        """What it shows: the person's sentence or else the plan line, and its branch."""
         branch = self.fields["job"]["branch"]
         return str(self.fields["text"] or self.line) + (f", then {branch}" if branch else "")
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """Of a picture: height, width, 3."""
         video = self.fields["video"]
         return video["height"], video["width"], 3
 
     def columns(self) -> dict[str, np.ndarray]:
-        """As a driving dataset has them: row t holds frame t and the control that leads to frame t + 1.
+        """Float64 columns of a driving dataset by name, [frames, n] each: row t has frame t and the control that leads to frame t + 1.
 
-        The last row's control led to it: nothing follows.
+        The last row repeats the last control.
         """
         rows = self.fields["per_frame"]
-        led = [*rows[1:], rows[-1]]
+        following = [*rows[1:], rows[-1]]
         values = {
-            "action": [[row["control"]["steer"] or 0.0, row["control"]["accel"] or 0.0] for row in led],
+            "action": [[row["control"]["steer"] or 0.0, row["control"]["accel"] or 0.0] for row in following],
             "observation.state": [[row["motion"]["speed"], row["motion"]["yaw_rate"]] for row in rows],
-            **{f"control.{name}": [[row["control"][name]] for row in led] for name in CONTROLS},
+            **{f"control.{name}": [[row["control"][name]] for row in following] for name in CONTROLS},
         }
         for column in COLUMNS:
             source, _, name = column.partition(".")
@@ -71,17 +74,17 @@ class Kept:
         return {name: np.array(value, np.float64) for name, value in values.items()}
 
 
-def kept(out: Path, accepted: bool = True) -> Iterator[Kept]:
-    """The run's clips in the order of their names; or those that were rejected."""
-    yield from map(Kept.read, kept_at(out / (CLIPS if accepted else REJECTED)))
+def stored_clips(out: Path, accepted: bool = True) -> Iterator[StoredClip]:
+    """The accepted clips of a run's folder, or the rejected ones, sorted by name."""
+    yield from map(StoredClip.read, sidecars_in(out / (CLIPS if accepted else REJECTED)))
 
 
-def kept_at(folder: Path) -> list[Path]:
-    """The sidecars in one of a run's folders, in the order of their names."""
+def sidecars_in(folder: Path) -> list[Path]:
+    """The clips' sidecars in CLIPS or REJECTED of a run, sorted by name."""
     return sorted(path for path in folder.glob("*.json") if not path.name.endswith(SET))
 
 
 def sets(out: Path) -> Iterator[Fields]:
-    """What the branches of each accepted set differ in."""
+    """The file of each accepted counterfactual set, sorted by name."""
     for path in sorted((out / CLIPS).glob(f"*{SET}")):
         yield json.loads(path.read_bytes())

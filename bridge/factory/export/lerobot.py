@@ -1,4 +1,4 @@
-"""The accepted clips as one LeRobotDataset v3, an episode each; their videos are taken as they are."""
+"""Writes the accepted clips as one LeRobotDataset v3, an episode each; their videos are copied, not encoded again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.errors import DataError
-from bridge.factory.export.clips import Kept
+from bridge.factory.export.clips import StoredClip
 from world.data.assemble import assemble
 from world.data.writer import write_shard
 
 ROBOT = "lucidrive-scene"
 
 
-def write(clips: Sequence[Kept], folder: Path, card: str) -> Path:
-    """In `folder`, which stands as it was until the new one is whole. DataError for no clips."""
+def write(clips: Sequence[StoredClip], folder: Path, card: str) -> Path:
+    """Replaces `folder` once the new dataset is complete, and returns it. card: README.md. DataError without clips."""
     if not clips:
         raise DataError("No clip was accepted, so there is no dataset to write; the report says why.")
     room = Path(tempfile.mkdtemp(prefix=".delivering-", dir=folder.parent))

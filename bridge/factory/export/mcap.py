@@ -1,6 +1,6 @@
-"""Each accepted clip as an MCAP file for Foxglove: pictures, controls and labels as JSON messages with their schemas.
+"""Writes each accepted clip as an MCAP file for Foxglove: pictures, controls and labels as JSON messages with their schemas.
 
-Commanded values (`/commanded`) and facts of the scene (`/motion`, `/readout`, `/facts`) are channels of their own.
+Commanded values (`/commanded`) and facts of the scene (`/motion`, `/readout`, `/facts`) have separate channels.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.disk import write_whole
 from bridge.errors import ExportError
-from bridge.factory.export.clips import CONTROLS, Kept
+from bridge.factory.export.clips import CONTROLS, StoredClip
 from world.controls import FPS
 from world.data.video import read_video
 from world.labels.formats import foxglove as fox
@@ -23,8 +23,8 @@ COMMANDED = ("steer", "accel", *CONTROLS)
 MOTION = ("speed", "yaw_rate")
 
 
-def write(clips: Sequence[Kept], folder: Path) -> Path:
-    """One `.mcap` a clip. ExportError; `check_formats` has seen to the package."""
+def write(clips: Sequence[StoredClip], folder: Path) -> Path:
+    """Writes a `.mcap` for each clip into `folder` and returns it; needs the package that `check_formats` checks. ExportError."""
     from mcap.writer import CompressionType, Writer
 
     try:
@@ -41,7 +41,7 @@ def write(clips: Sequence[Kept], folder: Path) -> Path:
     return folder
 
 
-def _fill(writer: Any, clip: Kept) -> None:
+def _fill(writer: Any, clip: StoredClip) -> None:
     fields, rows = clip.fields, clip.fields["per_frame"]
     facts, readout = tuple(fields["facts"]), tuple(rows[0]["readout"])
     channels = {
@@ -54,7 +54,7 @@ def _fill(writer: Any, clip: Kept) -> None:
     }
     for number, (row, picture) in enumerate(zip(rows, read_video(clip.video), strict=True)):
         time = number * fox.NANOSECONDS // FPS
-        said: dict[str, dict[str, Any]] = {
+        messages: dict[str, dict[str, Any]] = {
             "/camera/front": fox.image(time, "camera_front", jpeg(picture), "jpeg"),
             "/commanded": {name: row["control"][name] for name in COMMANDED},
             "/motion": row["motion"],
@@ -62,11 +62,11 @@ def _fill(writer: Any, clip: Kept) -> None:
             "/readout": row["readout"],
             "/plan": {"running": ";".join(step["line"] for step in row["plan"] if step["status"] == "running")},
         }
-        for topic, message in said.items():
-            known = {name: value for name, value in message.items() if value is not None}
-            data = json.dumps(known).encode()
+        for topic, message in messages.items():
+            values = {name: value for name, value in message.items() if value is not None}
+            data = json.dumps(values).encode()
             writer.add_message(channels[topic], log_time=time, data=data, publish_time=time, sequence=number)
-    about = {
+    metadata = {
         "synthetic": "true",
         "task": clip.task,
         "line": clip.line,
@@ -74,7 +74,7 @@ def _fill(writer: Any, clip: Kept) -> None:
         "accepted": str(fields["check"]["accepted"]).lower(),
         "findings": json.dumps(fields["check"]["findings"]),
     }
-    writer.add_metadata("lucidrive", about)
+    writer.add_metadata("lucidrive", metadata)
 
 
 def _channel(writer: Any, topic: str, name: str, schema: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""What became of a run: yield by scenario, and reasons."""
+"""The report of a run: the yield of each scenario, and the reasons for rejection."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from bridge.factory.coverage import table
 from bridge.factory.jobs import Request
 from bridge.factory.matrix import coverage
 from bridge.factory.scenario import Scenario
-from bridge.factory.store import Store, Taken
+from bridge.factory.store import Store, TakeResult
 
-MOST_REASONS = 8  # told of each scenario
+MOST_REASONS = 8  # a scenario
 
 
 def report(store: Store) -> dict[str, Any]:
-    """Plain values for JSON, the same whenever and by whomever the run was made."""
+    """Plain values for JSON, the same whenever and by however many workers the run was made."""
     request = store.request
-    by_line: dict[str, list[tuple[Taken, ...]]] = {}
+    by_line: dict[str, list[tuple[TakeResult, ...]]] = {}
     for job in request.jobs:
-        by_line.setdefault(job.scenario.line, []).append(store.result(job))
+        by_line.setdefault(job.scenario.line, []).append(store.results(job))
     results = [takes for several in by_line.values() for takes in several]
-    accepted = [job.scenario for job in request.jobs if any(taken.accepted for taken in store.result(job))]
+    accepted = [job.scenario for job in request.jobs if any(take.accepted for take in store.results(job))]
     return {
         "synthetic": True,
         "find": request.find.plain() if request.find else None,
@@ -34,43 +34,43 @@ def report(store: Store) -> dict[str, Any]:
     }
 
 
-def _yield(several: Sequence[tuple[Taken, ...]]) -> dict[str, Any]:
-    """jobs, how many of them have their clip, takes in all, and the share of those that were accepted; scenes tried, and the share
-    of jobs whose very first scene was what was asked for; what the judge sees of the accepted ones.
+def _yield(several: Sequence[tuple[TakeResult, ...]]) -> dict[str, Any]:
+    """Counts of some jobs and their takes. first: share of jobs whose very first scene is accepted; yield: share of takes accepted;
+    judge: see `_judge_shares`.
     """
-    takes = [taken for result in several for taken in result]
-    good = sum(taken.accepted for taken in takes)
-    why = Counter(reason.partition(":")[0] for taken in takes for reason in taken.reasons)
+    takes = [take for result in several for take in result]
+    good = sum(take.accepted for take in takes)
+    why = Counter(reason.partition(":")[0] for take in takes for reason in take.reasons)
     return {
         "jobs": len(several),
         "accepted": sum(bool(result) and result[-1].accepted for result in several),
         "takes": len(takes),
-        "trials": sum(taken.trials for taken in takes),
+        "trials": sum(take.trials for take in takes),
         "first": _first(several),
         "yield": round(good / len(takes), 4) if takes else None,
         "reasons": dict(why.most_common(MOST_REASONS)),
-        "judge": _judged(taken for taken in takes if taken.accepted),
+        "judge": _judge_shares(take for take in takes if take.accepted),
     }
 
 
-def _judged(takes: Iterable[Taken]) -> dict[str, float]:
-    """By kind of what the judge looked for in accepted takes (event, weather, time), the share of them in which it sees it."""
-    looks: dict[str, list[bool]] = {}
-    for taken in takes:
-        for kind, there in taken.seen.items():
-            looks.setdefault(kind, []).append(there)
-    return {kind: round(sum(there) / len(there), 4) for kind, there in sorted(looks.items())}
+def _judge_shares(takes: Iterable[TakeResult]) -> dict[str, float]:
+    """By kind (event, weather, time), the share of the takes in which the judge sees it."""
+    answers: dict[str, list[bool]] = {}
+    for take in takes:
+        for kind, seen in take.judge.items():
+            answers.setdefault(kind, []).append(seen)
+    return {kind: round(sum(seen) / len(seen), 4) for kind, seen in sorted(answers.items())}
 
 
-def _first(several: Sequence[tuple[Taken, ...]]) -> float | None:
-    begun = [result[0] for result in several if result]
-    return round(sum(one.accepted and one.trials == 1 for one in begun) / len(begun), 4) if begun else None
+def _first(several: Sequence[tuple[TakeResult, ...]]) -> float | None:
+    takes = [result[0] for result in several if result]
+    return round(sum(one.accepted and one.trials == 1 for one in takes) / len(takes), 4) if takes else None
 
 
-def rows(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """For people: scenario, clips, share of takes accepted, what was missing most."""
+def rows(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Rows of a table for people: scenario, clips, share of takes accepted, most frequent reasons. summary: the report."""
     out = []
-    for line, one in [*found["scenarios"].items(), ("all", found["all"])]:
+    for line, one in [*summary["scenarios"].items(), ("all", summary["all"])]:
         share = "-" if one["yield"] is None else f"{one['yield']:.0%}"
         why = ", ".join(f"{reason} ({count})" for reason, count in list(one["reasons"].items())[:3])
         out.append((line, f"{one['accepted']} of {one['jobs']}", f"{share} of {one['takes']}", why))
@@ -78,13 +78,13 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def cells(request: Request, store: Store) -> dict[tuple[str, str], tuple[int, int]]:
-    """Accepted and asked-for clips by event and by weather and time together."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
+    """Numbers of accepted and requested clips, by event and by weather with time."""
+    counts: dict[tuple[str, str], tuple[int, int]] = {}
     for job in request.jobs:
         key = _cell(job.scenario)
-        good, asked = found.get(key, (0, 0))
-        found[key] = good + any(taken.accepted for taken in store.result(job)), asked + 1
-    return found
+        good, total = counts.get(key, (0, 0))
+        counts[key] = good + any(take.accepted for take in store.results(job)), total + 1
+    return counts
 
 
 def _cell(scenario: Scenario) -> tuple[str, str]:

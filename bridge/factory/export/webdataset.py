@@ -1,4 +1,4 @@
-"""The accepted clips as WebDataset shards: tar files in which `KEY.mp4`, `KEY.json` and `KEY.txt` belong together."""
+"""Writes the accepted clips as WebDataset shards: tar files with `KEY.mp4`, `KEY.json` and `KEY.txt` of each clip."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bridge.disk import write_whole
 from bridge.errors import ExportError
-from bridge.factory.export.clips import Kept
+from bridge.factory.export.clips import StoredClip
 
 EACH = 200  # clips a shard
 
 
-def write(clips: Sequence[Kept], folder: Path) -> Path:
-    """The same clips give the same bytes. ExportError."""
+def write(clips: Sequence[StoredClip], folder: Path) -> Path:
+    """Writes shards into `folder` and returns it; the same clips give the same bytes. ExportError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

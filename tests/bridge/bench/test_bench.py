@@ -23,12 +23,12 @@ pytestmark = pytest.mark.slow
 
 
 def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:
-    found = gaps([[0.0, 0.1, 0.2, 0.3], [9.0, 9.1, 9.3]])
-    assert found is not None
-    assert found.frames == 5
-    assert found.gap_p50 == pytest.approx(100)
-    assert found.gap_max == pytest.approx(200)
-    assert found.fps_median == pytest.approx(10)
+    result = gaps([[0.0, 0.1, 0.2, 0.3], [9.0, 9.1, 9.3]])
+    assert result is not None
+    assert result.frames == 5
+    assert result.gap_p50 == pytest.approx(100)
+    assert result.gap_max == pytest.approx(200)
+    assert result.fps_median == pytest.approx(10)
     assert gaps([[1.0, 2.0]]) is None
 
 
@@ -57,8 +57,8 @@ def test_the_bench_receives_as_a_page_does() -> None:
     page = Page(socket)
     assert len(page.watch(0.05)[0]) == 3
     assert [fields["index"] for fields in socket.sent] == [0, 1, 2]
-    rows, said = page.talk(0.01)
-    assert said == 1
+    rows, count = page.talk(0.01)
+    assert count == 1
     assert len(rows[0]) == 3  # the last picture before, and two while it thought
     assert not page.thinking
 
@@ -74,9 +74,9 @@ def test_the_bench_says_why_a_dream_did_not_begin() -> None:
 def test_the_bench_measures_dreams_of_both_families(tmp_path: Path, latent: bool) -> None:
     model = load_world(write_tiny_world(tmp_path / "world") if latent else None)
     assert dream.bench_dial(model, 1, frames=3) > 0
-    found = dream.bench_sessions(model, 1, (1, 2), repeats=2)
-    assert set(found["1"]) == set(found["2"]) == {"alone", "batched"}
-    assert all(milliseconds > 0 for part in found.values() for milliseconds in part.values())
+    result = dream.bench_sessions(model, 1, (1, 2), repeats=2)
+    assert set(result["1"]) == set(result["2"]) == {"alone", "batched"}
+    assert all(milliseconds > 0 for part in result.values() for milliseconds in part.values())
     if isinstance(model, SceneWorld):
         parts = dream.bench_scene(model, (1,), repeats=3)
         assert set(parts) == {
@@ -87,10 +87,10 @@ def test_the_bench_measures_dreams_of_both_families(tmp_path: Path, latent: bool
 
 
 def test_environments_without_pictures_are_measured_in_dreamt_places() -> None:
-    found = env.bench_traffic("rules", 2, steps=3, warm=1)
-    assert found["dreams"] == 2 and found["agents"] > 5
-    assert found["longest_ms"] / 1000 >= 2 / found["steps_a_second"] > 0 and found["cpu_ms"] > 0
-    rows = env.table({"rules": found | {"agents": 41.4, "steps_a_second": 2100.4, "cores": 2}})
+    result = env.bench_traffic("rules", 2, steps=3, warm=1)
+    assert result["dreams"] == 2 and result["agents"] > 5
+    assert result["longest_ms"] / 1000 >= 2 / result["steps_a_second"] > 0 and result["cpu_ms"] > 0
+    rows = env.table({"rules": result | {"agents": 41.4, "steps_a_second": 2100.4, "cores": 2}})
     assert rows[0] == (
         "2 Dream-v0 as one, no pictures, traffic by rules",
         "2,100 steps/s with 41 agents in a dream, 2 cores",
@@ -98,14 +98,14 @@ def test_environments_without_pictures_are_measured_in_dreamt_places() -> None:
 
 
 def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(long, "SETTLED", 4)
+    monkeypatch.setattr(long, "WARMUP", 4)
     monkeypatch.setattr(long, "WINDOW", 3)
     sizes = iter([100, 150])
     monkeypatch.setattr(long.machine, "resident", lambda: next(sizes))
-    found = long.long_run(load_world(write_tiny_world(tmp_path)), 9, 1)
-    assert (found["frames"], found["rss_growth"]) == (9, 50)
-    assert found["p99_ratio"] == pytest.approx(found["p99_last_ms"] / found["p99_first_ms"])
-    assert dict(long.table(found))["memory grown after 4 frames"] == "0.0 MiB"
+    result = long.long_run(load_world(write_tiny_world(tmp_path)), 9, 1)
+    assert (result["frames"], result["rss_growth"]) == (9, 50)
+    assert result["p99_ratio"] == pytest.approx(result["p99_last_ms"] / result["p99_first_ms"])
+    assert dict(long.table(result))["memory grown after 4 frames"] == "0.0 MiB"
 
 
 RESULT = {
@@ -141,16 +141,16 @@ def test_measurements_become_a_table_and_a_picture(tmp_path: Path) -> None:
 
 
 def test_the_bench_measures_the_brain_by_steps() -> None:
-    found = bench_brain(FakeDirector())
-    assert found["one_step"] == pytest.approx(0.02)
-    assert set(found) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}
+    result = bench_brain(FakeDirector())
+    assert result["one_step"] == pytest.approx(0.02)
+    assert set(result) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}
 
 
 @pytest.mark.slow
 def test_labels_of_clips_are_held_against_each_other_and_timed() -> None:
-    asked = tiny_request(lines="follow", seeds=1)
-    found = labels.consistent(asked, lambda fraction, text: None)
-    assert len(found) == len(labels.WORDS) + 1 and all(one.met for one in found)  # in one kind of weather
-    assert all(one.numbers["cases"] > 10 for one in found[:-1])
-    (timed,) = labels.surround(asked, lambda fraction, text: None)
+    request = tiny_request(lines="follow", seeds=1)
+    result = labels.consistent(request, lambda fraction, text: None)
+    assert len(result) == len(labels.WORDS) + 1 and all(one.met for one in result)  # in one kind of weather
+    assert all(one.numbers["cases"] > 10 for one in result[:-1])
+    (timed,) = labels.surround(request, lambda fraction, text: None)
     assert timed.numbers["pictures_a_second"] == pytest.approx(6 * timed.numbers["moments_a_second"])

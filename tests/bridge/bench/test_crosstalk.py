@@ -27,10 +27,10 @@ def test_no_drive_hears_of_another(tmp_path: Path, latent: bool) -> None:
 
 def test_a_drive_that_hears_of_another_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path))
-    heard = crosstalk.ScriptedDrive.go_on
+    go_on = crosstalk.ScriptedDrive.go_on
 
     def leaking(drive: crosstalk.ScriptedDrive) -> None:
-        heard(drive)
+        go_on(drive)
         model.dynamics.residual.bias.data += 1e-3  # whoever steps, changes the world for all
 
     monkeypatch.setattr(crosstalk.ScriptedDrive, "go_on", leaking)

@@ -30,14 +30,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("latent", [False, True])
 def test_nan_anywhere_is_named_and_never_shown(world: Path, tmp_path: Path, latent: bool) -> None:
-    found = nans.measure(load_world(world if latent else None), tmp_path, tiny_director())
-    assert found.met, found.measured
-    assert found.numbers["tried"] > 30
+    result = nans.measure(load_world(world if latent else None), tmp_path, tiny_director())
+    assert result.met, result.measured
+    assert result.numbers["tried"] > 30
 
 
 def test_memory_that_runs_out_at_every_allocation_costs_no_frame() -> None:
-    found = ooms.measure(SceneWorld(), 5)
-    numbers = found.numbers
+    result = ooms.measure(SceneWorld(), 5)
+    numbers = result.numbers
     assert (numbers["recovered"], numbers["row_recovered"]) == (numbers["points"], 5)
     assert numbers["points"] > 10
 
@@ -46,7 +46,7 @@ def test_memory_that_runs_out_at_every_allocation_costs_no_frame() -> None:
 def test_a_crowd_is_let_in_or_told_so_and_nobody_is_cut_off(tmp_path: Path) -> None:
     with serving(FakeDreamer(tmp_path, most=4)) as page:
         visitors = crowd.crowd(page, 50)
-    numbers = crowd.found(visitors, 4).numbers
+    numbers = crowd.result(visitors, 4).numbers
     assert (numbers["inside"], numbers["refused"], numbers["cut"], numbers["unsaid"]) == (4, 46, 0, 0)
 
 
@@ -55,14 +55,14 @@ def test_the_command_prints_what_was_tried_and_says_by_its_code_whether_all_held
 ) -> None:
     monkeypatch.setattr(faults, "QUICK", LITTLE)
     run = CliRunner().invoke
-    done = run(app, ["bench", "faults", "--quick", "--only", "crosstalk", "--world", str(world), "--json"])
-    assert done.exit_code == 0
-    alone, batched = json.loads(done.stdout)
+    process = run(app, ["bench", "faults", "--quick", "--only", "crosstalk", "--world", str(world), "--json"])
+    assert process.exit_code == 0
+    alone, batched = json.loads(process.stdout)
     assert alone["met"] and alone["numbers"]["steps"] == 12 and batched["met"]
     missed = FaultResult("what", "2", "0", False)
     monkeypatch.setattr(faults, "run", lambda *_: [missed])
-    done = run(app, ["bench", "faults"])
-    assert done.exit_code == 1 and "(missed)" in done.stdout
+    process = run(app, ["bench", "faults"])
+    assert process.exit_code == 1 and "(missed)" in process.stdout
     monkeypatch.undo()
     wrong = run(app, ["bench", "faults", "--only", "nothing", "--world", str(world)])
     assert wrong.exit_code == 1 and "there are: kills" in wrong.stderr

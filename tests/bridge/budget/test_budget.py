@@ -16,7 +16,7 @@ from bridge.budget.brains import brain, brains, shape, weight_bytes
 from bridge.budget.ladder import RUNGS, advice, choices, one_down
 from bridge.budget.plan import budget
 from bridge.budget.scenes import scene_size
-from bridge.budget.serving import as_typed, kv_budget, serve_command
+from bridge.budget.serving import kv_budget, serve_command, shell_line
 from bridge.budget.setup import TIERS, setup
 from bridge.budget.sizes import GIB, KIB, MIB, BudgetError, parse_size, show_size
 from bridge.budget.worlds import _Counting, world_size
@@ -42,7 +42,7 @@ def nothing_measured(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 
 # GiB as published or measured by others: Hugging Face model cards, bitsandbytes.
-KNOWN = [
+PUBLISHED = [
     ("Qwen3-8B", "bf16", 15.26),
     ("Qwen3-8B", "nf4", 5.96),
     ("Qwen3-8B", "nf4-double", 5.66),
@@ -55,7 +55,7 @@ KNOWN = [
 ]
 
 
-@pytest.mark.parametrize(("name", "quant", "gib"), KNOWN)
+@pytest.mark.parametrize(("name", "quant", "gib"), PUBLISHED)
 def test_weights_agree_with_known_sizes(name: str, quant: str, gib: float) -> None:
     assert weight_bytes(brain(name), quant, "cuda") / GIB == pytest.approx(gib, rel=0.005)
 
@@ -83,10 +83,10 @@ def test_the_shapes_are_those_of_transformers(name: str, family: str) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     c = brain(name)
-    told = {key: getattr(c, key) for key in ("hidden_size", "intermediate_size", "num_attention_heads", "head_dim")}
-    told |= {"num_key_value_heads": c.num_key_value_heads, "vocab_size": c.vocab_size, "num_hidden_layers": 1}
+    shape_of = {key: getattr(c, key) for key in ("hidden_size", "intermediate_size", "num_attention_heads", "head_dim")}
+    shape_of |= {"num_key_value_heads": c.num_key_value_heads, "vocab_size": c.vocab_size, "num_hidden_layers": 1}
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, tie_word_embeddings=True, **told))
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, tie_word_embeddings=True, **shape_of))
     assert sum(value.numel() for value in model.parameters()) == shape(replace(c, num_hidden_layers=1)).parameters
 
 
@@ -98,9 +98,9 @@ def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
     for _ in range(model.dynamics.config.context + 1):
         frame = dream.step(dream.frame.control)  # type: ignore[union-attr]
     tensors, _ = dream.state()
-    kept = ("latents", "cache")
+    names = ("latents", "cache")
     size = world_size(preset("embedded"), 1)
-    assert size.dream == sum(tensors[name].numel() * tensors[name].element_size() for name in kept)
+    assert size.dream == sum(tensors[name].numel() * tensors[name].element_size() for name in names)
     assert size.pictures == 600 * frame.image.nbytes
     loaded = sum(value.numel() * value.element_size() for part in model._parts.values() for value in part.parameters())
     assert size.weights == pytest.approx(loaded, rel=0.05)
@@ -146,19 +146,19 @@ def test_a_brain_beside_the_gpu_takes_nothing_of_it() -> None:
 
 
 def test_what_fits_gives_up_the_least_first() -> None:
-    asked = setup("rtx5090", world="embedded", brain="Qwen3-14B", quant="bf16", context=16384, sessions=2)
-    whole = budget(asked, 32 * GIB).needed
-    by_kv, *_ = choices(asked, whole - MIB)
+    tier_setup = setup("rtx5090", world="embedded", brain="Qwen3-14B", quant="bf16", context=16384, sessions=2)
+    whole = budget(tier_setup, 32 * GIB).needed
+    by_kv, *_ = choices(tier_setup, whole - MIB)
     assert (by_kv.rung, by_kv.changes) == ("KV type", "KV cache in fp8")
-    found = choices(asked, 16 * GIB)
-    assert [one.rung for one in found] == ["quantisation", "smaller brain", "CPU brain"]
-    assert found[0].changes == "weights in nf4"
-    assert all(one.plan.fits and one.plan.setup.world == "embedded" for one in found)
+    fitting = choices(tier_setup, 16 * GIB)
+    assert [one.rung for one in fitting] == ["quantisation", "smaller brain", "CPU brain"]
+    assert fitting[0].changes == "weights in nf4"
+    assert all(one.plan.fits and one.plan.setup.world == "embedded" for one in fitting)
 
 
 def test_the_world_is_given_up_only_where_nothing_else_helps() -> None:
-    asked = replace(EMBEDDED, world="wide", sessions=60)
-    (only,) = choices(asked, budget(asked, GIB).needed // 2)
+    tier_setup = replace(EMBEDDED, world="wide", sessions=60)
+    (only,) = choices(tier_setup, budget(tier_setup, GIB).needed // 2)
     assert (only.rung, only.plan.setup.world) == ("world", "embedded")
     assert choices(EMBEDDED, 300 * MIB) == []
 
@@ -209,7 +209,7 @@ def test_sizes_are_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"brain": "HAL-9000"}, "no brain 'HAL-9000'; there are: Qwen3-32B"),
         ({"quant": "int3"}, "no quantisation 'int3'"),
@@ -220,8 +220,8 @@ def test_sizes_are_shown() -> None:
         ({"world": "huge"}, "no config 'huge'"),
     ],
 )
-def test_a_setup_that_cannot_be_is_a_sentence(options: dict[str, object], said: str) -> None:
-    with pytest.raises(LucidriveError, match=said):
+def test_a_setup_that_cannot_be_is_a_sentence(options: dict[str, object], message: str) -> None:
+    with pytest.raises(LucidriveError, match=message):
         setup("embedded", **options)  # type: ignore[arg-type]
 
 
@@ -232,11 +232,11 @@ def test_the_command_prints_a_plan_or_one_sentence() -> None:
     assert "per session: dreams" in fits.stdout
     tight = runner.invoke(app, ["memory", *TIGHT, "--json"])
     assert tight.exit_code == 1
-    found = json.loads(tight.stdout)
-    assert not found["fits"]
-    assert found["needed"] == sum(item["size"] for item in found["items"])
-    assert found["choices"]
-    assert all(one["needed"] <= found["capacity"] for one in found["choices"])
+    plan = json.loads(tight.stdout)
+    assert not plan["fits"]
+    assert plan["needed"] == sum(item["size"] for item in plan["items"])
+    assert plan["choices"]
+    assert all(one["needed"] <= plan["capacity"] for one in plan["choices"])
     for wrong in (["--capacity", "32 bananas"], ["--profile", "toaster"], ["--brain", "HAL-9000"]):
         refused = runner.invoke(app, ["memory", *wrong])
         assert refused.exit_code == 1
@@ -258,41 +258,41 @@ def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:
     dreams = [LatentDream(model, seed) for seed in range(2)]
     for dream in dreams:
         dream.start()
-    told = [Control(steer=0.0, accel=0.0)] * 2
+    controls = [Control(steer=0.0, accel=0.0)] * 2
     for _ in range(config.dynamics.context + 1):
-        step_all(dreams, told)
-    known = [value for part in parts.values() for value in (*part.parameters(), *part.buffers())]
-    known += [value for dream in dreams for value in dream.state()[0].values()]
-    known += [value for dream in dreams for value in (dream.state_now.latents, dream.state_now.cache)]
-    with _Counting(known) as counting:
-        step_all(dreams, [one.with_(weather=Weather.RAIN_2) for one in told])
+        step_all(dreams, controls)
+    existing = [value for part in parts.values() for value in (*part.parameters(), *part.buffers())]
+    existing += [value for dream in dreams for value in dream.state()[0].values()]
+    existing += [value for dream in dreams for value in (dream.state_now.latents, dream.state_now.cache)]
+    with _Counting(existing) as counting:
+        step_all(dreams, [one.with_(weather=Weather.RAIN_2) for one in controls])
     assert world_size(config, 2).tick == pytest.approx(counting.most, rel=0.02)
 
 
 def test_vllm_is_told_how_many_bytes_its_cache_may_have() -> None:
-    asked = setup("rtx5090", brain="Qwen3-8B", kv="fp8", context=4096)
-    command = serve_command(asked)
+    tier_setup = setup("rtx5090", brain="Qwen3-8B", kv="fp8", context=4096)
+    command = serve_command(tier_setup)
     assert command is not None
     assert command[:3] == ["vllm", "serve", "Qwen/Qwen3-8B"]
     assert command[command.index("--kv-cache-memory-bytes") + 1] == str(4096 * 72 * KIB)
     assert command[command.index("--max-model-len") + 1] == "4096"
-    (cache,) = [item for item in budget(asked, 32 * GIB).items if item.part == "brain: KV cache"]
-    assert cache.size == kv_budget(asked)
+    (cache,) = [item for item in budget(tier_setup, 32 * GIB).items if item.part == "brain: KV cache"]
+    assert cache.size == kv_budget(tier_setup)
     assert serve_command(EMBEDDED) is None
 
 
 def test_vllm_is_told_what_our_client_needs_and_the_share_that_was_planned() -> None:
-    asked = setup("rtx5090", brain="Qwen3-8B")
-    command = serve_command(asked, 24 * GIB)
+    tier_setup = setup("rtx5090", brain="Qwen3-8B")
+    command = serve_command(tier_setup, 24 * GIB)
     assert command is not None
-    given = dict(zip(command, [*command[1:], ""], strict=True))
+    options = dict(zip(command, [*command[1:], ""], strict=True))
     assert "--enable-lora" in command and "--enable-sleep-mode" in command
-    assert (given["--max-lora-rank"], given["--lora-modules"]) == ("64", "lucidrive=runs/brain/adapter")
-    assert (given["--structured-outputs-config.backend"], given["--logprobs-mode"]) == (
+    assert (options["--max-lora-rank"], options["--lora-modules"]) == ("64", "lucidrive=runs/brain/adapter")
+    assert (options["--structured-outputs-config.backend"], options["--logprobs-mode"]) == (
         "guidance",
         "processed_logprobs",
     )
-    brain = sum(item.size for item in budget(asked, 24 * GIB).items if item.part.startswith("brain"))
-    share = float(given["--gpu-memory-utilization"])
+    brain = sum(item.size for item in budget(tier_setup, 24 * GIB).items if item.part.startswith("brain"))
+    share = float(options["--gpu-memory-utilization"])
     assert brain / (24 * GIB) < share < 1.2 * (brain + GIB) / (24 * GIB)
-    assert as_typed(command).startswith("VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-8B ")
+    assert shell_line(command).startswith("VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-8B ")

@@ -120,7 +120,7 @@ class Drive:
 
     @property
     def lent(self) -> int:
-        return self.ledger.taken
+        return self.ledger.reserved
 
 
 @contextmanager
@@ -267,10 +267,12 @@ def test_a_page_whose_brain_is_a_server_that_is_not_there_goes_on_by_buttons(
         url = server.url
     dreamer = LiveDreamer.load(write_tiny_world(tmp_path / "world"), clips=tmp_path, brain_url=url)
     drive = dreamer.open(lambda: None)
-    said: list[str] = []
+    sentences: list[str] = []
     drive.say("left")
-    wait_until(lambda: said.extend(note.text for note in drive.notes()) or any(url in text for text in said), 20)
-    assert any("does not answer" in text for text in said)
+    wait_until(
+        lambda: sentences.extend(note.text for note in drive.notes()) or any(url in text for text in sentences), 20
+    )
+    assert any("does not answer" in text for text in sentences)
     drive.plan("rain(2)")
     wait_until(lambda: [chip.line for chip in drive.view().plan] == ["rain(2)"], 20)
     dreamer.close()

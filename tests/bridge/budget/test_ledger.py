@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bridge.bench.faults.counted_device import CountedDevice
 from bridge.budget.device import Cuda, Device, Ram, out_of_memory
-from bridge.budget.ledger import Instead, Lease, Ledger, NoRoomError
+from bridge.budget.ledger import Alternative, Lease, Ledger, NoRoomError
 from bridge.budget.sizes import GIB, MIB
 from bridge.budget.worlds import world_size
 from world import machine
@@ -37,14 +37,14 @@ def test_no_interleaving_exceeds_the_capacity(seed: int, total: int, capacity: i
     leases: list[Lease] = []
     mine: dict[Lease, int] = {}
     for number in range(OPERATIONS):
-        before = ledger.taken
+        before = ledger.reserved
         lease = random.choice(leases) if leases else None
         match random.randrange(6):
             case 0 | 1:
                 size = random.randrange(max(1, capacity // 2) + 1)
                 try:
                     lease = ledger.reserve(f"owner {number}", size)
-                    assert ledger.taken + device.tenant <= total
+                    assert ledger.reserved + device.tenant <= total
                     leases.append(lease)
                     mine[lease] = size
                 except NoRoomError as error:
@@ -63,15 +63,15 @@ def test_no_interleaving_exceeds_the_capacity(seed: int, total: int, capacity: i
                 del mine[lease]
             case 4:
                 device.tenant = random.randrange(total + 1)
-                assert ledger.taken == before
+                assert ledger.reserved == before
             case 5 if not ledger.overrun:
                 with pytest.raises(OSError), ledger.loading("a load", ledger.room):
-                    assert ledger.taken <= capacity
+                    assert ledger.reserved <= capacity
                     raise OSError
-                assert ledger.taken == before
-        assert ledger.taken == sum(mine.values()) <= min(total, capacity)
+                assert ledger.reserved == before
+        assert ledger.reserved == sum(mine.values()) <= min(total, capacity)
         assert ledger.room == 0 or ledger.overrun == 0
-        assert ledger.taken + ledger.room - ledger.overrun == min(capacity, total - device.tenant)
+        assert ledger.reserved + ledger.room - ledger.overrun == min(capacity, total - device.tenant)
 
 
 def test_threads_together_never_get_more_than_there_is() -> None:
@@ -87,7 +87,7 @@ def test_threads_together_never_get_more_than_there_is() -> None:
                     assert loads[0] == 1  # one at a time
                     loads[0] -= 1
                 with lease:
-                    most[0] = max(most[0], ledger.taken)
+                    most[0] = max(most[0], ledger.reserved)
             except NoRoomError:
                 pass
 
@@ -97,7 +97,7 @@ def test_threads_together_never_get_more_than_there_is() -> None:
     for thread in threads:
         thread.join(30)
     assert 0 < most[0] <= 1000
-    assert ledger.taken == loads[0] == 0
+    assert ledger.reserved == loads[0] == 0
 
 
 def test_a_refusal_says_why_and_what_would_fit() -> None:
@@ -105,14 +105,14 @@ def test_a_refusal_says_why_and_what_would_fit() -> None:
     device.tenant = 20 * GIB
     ledger = Ledger(device)
     ledger.reserve("the world", 4 * GIB).commit()
-    offers = [Instead("Qwen3-14B", 10 * GIB), Instead("Qwen3-8B", 6 * GIB), Instead("Qwen3-4B", 3 * GIB)]
+    offers = [Alternative("Qwen3-14B", 10 * GIB), Alternative("Qwen3-8B", 6 * GIB), Alternative("Qwen3-4B", 3 * GIB)]
     with pytest.raises(NoRoomError) as refused:
         ledger.reserve("the brain", 20 * GIB, offers)
-    said = str(refused.value)
+    message = str(refused.value)
     assert refused.value.fits == offers[1]
     assert (refused.value.needed, refused.value.room) == (20 * GIB, 8 * GIB)
     for part in ("the brain", "20.00 GiB", "8.00 GiB of 32.00", "the world 4.00", "other programs", "Qwen3-8B would"):
-        assert part in said
+        assert part in message
     with pytest.raises(NoRoomError, match="close a dream"):
         ledger.reserve("the brain", 20 * GIB)
 
@@ -127,22 +127,22 @@ def test_a_program_that_eats_memory_is_seen() -> None:
         ledger.reserve("another", 1)
     lease.commit(40)
     assert (ledger.room, ledger.overrun) == (10, 0)
-    assert [(held.owner, held.size, held.committed) for held in ledger.held()] == [("a dream", 40, True)]
+    assert [(leases.owner, leases.size, leases.committed) for leases in ledger.leases()] == [("a dream", 40, True)]
 
 
 def test_a_lease_ends_with_its_block_and_a_failed_load_leaves_none() -> None:
     ledger = Ledger(CountedDevice(100))
     with ledger.loading("the brain", 60) as lease:
         lease.commit(50)
-    assert ledger.taken == 50
+    assert ledger.reserved == 50
     with lease:
         pass
-    assert ledger.taken == 0
+    assert ledger.reserved == 0
     with pytest.raises(ValueError, match="released"):
         lease.commit()
     with pytest.raises(MemoryError), ledger.loading("the brain", 60):
         raise MemoryError
-    assert ledger.taken == 0
+    assert ledger.reserved == 0
 
 
 def test_a_cap_is_enforced_by_the_device() -> None:
@@ -171,24 +171,24 @@ import numpy as np
 from bridge.budget.device import Ram, out_of_memory
 ram = Ram()
 ram.cap(ram.used() + {256 * MIB})
-kept = [np.ones(64 * 2**17)]
+blocks = [np.ones(64 * 2**17)]
 try:
     for _ in range(8):
-        kept.append(np.ones(64 * 2**17))
+        blocks.append(np.ones(64 * 2**17))
 except Exception as error:
     assert out_of_memory(error), error
-    print(len(kept))
-kept.clear()
+    print(len(blocks))
+blocks.clear()
 print(np.ones(64 * 2**17).nbytes)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux" or machine.mapped() == 0, reason="needs Linux's RLIMIT_DATA")
 def test_a_real_cap_on_ram_is_met_and_survived() -> None:
-    done = subprocess.run([sys.executable, "-c", CAPPED], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    kept, after = map(int, done.stdout.split())
-    assert 1 <= kept <= 4
+    process = subprocess.run([sys.executable, "-c", CAPPED], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    blocks, after = map(int, process.stdout.split())
+    assert 1 <= blocks <= 4
     assert after == 64 * MIB
 
 
@@ -214,14 +214,14 @@ def test_a_gpu_under_a_cap_behaves_like_a_smaller_one() -> None:
     device = Cuda()
     capacity = min(32 * GIB, device.total() // 2)
     ledger = Ledger(device, capacity, enforce=True)
-    kept = []
+    blocks = []
     with ledger.loading("blocks", capacity) as lease, pytest.raises(Exception) as error:
         while True:
-            kept.append(torch.empty(GIB, dtype=torch.uint8, device="cuda"))
+            blocks.append(torch.empty(GIB, dtype=torch.uint8, device="cuda"))
     print(f"predicted {lease.size / GIB:.2f} GiB, measured {device.used() / GIB:.2f} GiB")
     assert out_of_memory(error.value)
     assert device.used() <= capacity
-    kept.clear()
+    blocks.clear()
     device.free()
     assert device.used() < GIB
 

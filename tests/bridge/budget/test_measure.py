@@ -74,12 +74,12 @@ def test_a_damaged_measurement_is_a_sentence(empty_store: Path, text: str) -> No
 
 @pytest.mark.slow
 def test_only_what_runs_here_is_measured(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for other, told in (
+    for other, message in (
         (replace(EMBEDDED, quant="fp32"), "only the embedded"),
         (replace(EMBEDDED, world="wide"), "--weights"),
         (setup("rtx5090"), "--weights"),
     ):
-        with pytest.raises(BudgetError, match=told):
+        with pytest.raises(BudgetError, match=message):
             measure.measure(other)
     monkeypatch.setattr(measure.torch.cuda, "is_available", lambda: False)
     with pytest.raises(BudgetError, match="no CUDA device"):
@@ -91,17 +91,17 @@ def test_only_what_runs_here_is_measured(empty_store: Path, monkeypatch: pytest.
 def test_a_gpu_is_measured_by_the_device_and_by_the_allocator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what the device gave, another's share from before is none of ours; a peak that was given back counts."""
     free, reserved, peak = 900, 40, 75
-    told: list[str] = []
+    calls: list[str] = []
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 1000))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: reserved)
     monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda: peak)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: told.append("reset"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: calls.append("reset"))
     stages: Stages = {}
     meter = CudaMeter()
     with stage(stages, "world", meter):
         free = 800
-    assert stages == {"world": (100, 100 + 75 - 40)} and told == ["reset"]
+    assert stages == {"world": (100, 100 + 75 - 40)} and calls == ["reset"]
 
 
 def test_what_was_measured_on_a_gpu_leaves_the_pictures_in_ram(empty_store: Path) -> None:

@@ -27,9 +27,9 @@ class HungryDream(FakeDream):
         super().__init__(seed=seed)
         self.device = device
 
-    def start(self, *given: Any, **named: Any) -> Frame:
+    def start(self, *args: Any, **kwargs: Any) -> Frame:
         self.device.allocate(10 * MIB)
-        return super().start(*given, **named)
+        return super().start(*args, **kwargs)
 
     def drive(self, command: int, target_speed: float) -> Any:
         with self.device.block(MIB):
@@ -79,7 +79,7 @@ def test_a_failure_at_each_allocation_costs_a_rung_and_no_frame(batched: bool) -
 def test_a_hundred_failures_in_a_row_are_all_survived() -> None:
     drive = open_drive()
     drive.go(TICKS)
-    wait_until(lambda: drive.ledger.held())
+    wait_until(lambda: drive.ledger.leases())
     longest = 0.0
     for _ in range(100):
         drive.device.failing = frozenset({drive.device.allocations})
@@ -91,7 +91,7 @@ def test_a_hundred_failures_in_a_row_are_all_survived() -> None:
     assert longest < 1.0
     assert drive.brain.setup.brain_device == "cpu"  # the foot of the ladder
     drive.brain.close()
-    wait_until(lambda: drive.ledger.taken == 0)
+    wait_until(lambda: drive.ledger.reserved == 0)
 
 
 def test_what_fails_twice_stops_that_drive_and_says_so() -> None:

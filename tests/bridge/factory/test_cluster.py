@@ -37,21 +37,21 @@ def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, 
     request = tiny_request(seeds=8)
     out, alone = tmp_path / "out", tmp_path / "alone"
     make(request, alone, workers=0)
-    seen: list[int] = []
+    takes: list[int] = []
 
-    def note(made: RunProgress) -> None:
-        seen.append(made.takes)
-        if len(seen) == 2:
+    def on_progress(run: RunProgress) -> None:
+        takes.append(run.takes)
+        if len(takes) == 2:
             assert len(ray.nodes()) == 2
             two_nodes.remove_node(two_nodes.worker_nodes.copy().pop(), allow_graceful=False)
 
-    made = make(request, out, cluster=lambda: RayWorkers(request, two_nodes.address), note=note)
+    run = make(request, out, cluster=lambda: RayWorkers(request, two_nodes.address), on_progress=on_progress)
     assert sum(node["Alive"] for node in ray.nodes()) == 1 if ray.is_initialized() else True
-    assert len(seen) > 2
-    assert (made.accepted, made.given_up) == (8, 8)
+    assert len(takes) > 2
+    assert (run.accepted, run.given_up) == (8, 8)
     assert len(list((out / "clips").glob("*.mp4"))) == 8
     assert (
-        made.takes == sum(len(list((out / part).glob("*.json"))) for part in ("clips", "rejected")) == 8 + 2 * 8
+        run.takes == sum(len(list((out / part).glob("*.json"))) for part in ("clips", "rejected")) == 8 + 2 * 8
     )  # each once
     assert sums(out) == sums(alone)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from bridge.errors import SessionError
 from bridge.factory.deliver import check_formats, deliver
 from bridge.factory.dreaming import TRIALS
-from bridge.factory.export.clips import kept
+from bridge.factory.export.clips import stored_clips
 from bridge.factory.run import make
 from bridge.factory.store import Store
 from tests.bridge.factory.tiny_factory import sums, tiny_request
@@ -61,9 +61,9 @@ def test_the_dataset_keeps_the_rules_of_its_format(out: Path) -> None:
         begin = episode["dataset_to_index"]
         where = {name: episode[f"data/{name}"] for name in ("chunk_index", "file_index")}
         table = pq.read_table(root / info["data_path"].format(**where))
-        seen = {f"videos/{IMAGE}/{name}": episode[f"videos/{IMAGE}/{name}"] for name in ("chunk_index", "file_index")}
+        places = {f"videos/{IMAGE}/{name}": episode[f"videos/{IMAGE}/{name}"] for name in ("chunk_index", "file_index")}
         video = root / info["video_path"].format(
-            video_key=IMAGE, **{name.rpartition("/")[2]: value for name, value in seen.items()}
+            video_key=IMAGE, **{name.rpartition("/")[2]: value for name, value in places.items()}
         )
         first, last = (episode[f"videos/{IMAGE}/{name}_timestamp"] for name in ("from", "to"))
         assert (first, last) == (0.0, FRAMES / 10)
@@ -85,7 +85,7 @@ def test_every_row_is_marked_synthetic_and_facts_are_apart_from_what_was_command
     dataset = DriveDataset.open(out / "dataset")
     assert (dataset.column("synthetic") == 1).all()
     assert {"facts.event", "facts.ahead", "readout.speed", "control.weather"} <= set(dataset.names)
-    clip = next(kept(out))
+    clip = next(stored_clips(out))
     rows = clip.fields["per_frame"]
     episode = slice(0, FRAMES)
     assert np.allclose(dataset.column("observation.state")[episode, 0], [row["motion"]["speed"] for row in rows])
@@ -121,19 +121,19 @@ def test_mcap_files_open_with_the_reader(out: Path) -> None:
         assert topics["/camera/front"] == "foxglove.CompressedImage"
         assert set(topics) == {"/camera/front", "/commanded", "/motion", "/facts", "/readout", "/plan"}
         assert all(json.loads(schema.data)["type"] == "object" for schema in summary.schemas.values())
-        found: dict[str, list[tuple[int, Any]]] = {}
+        by_topic: dict[str, list[tuple[int, Any]]] = {}
         for _, channel, message in reader.iter_messages():
-            found.setdefault(channel.topic, []).append((message.log_time, json.loads(message.data)))
+            by_topic.setdefault(channel.topic, []).append((message.log_time, json.loads(message.data)))
         about = next(iter(reader.iter_metadata()))
     assert about.metadata["synthetic"] == "true"
-    assert {len(messages) for messages in found.values()} == {FRAMES}
-    assert [time for time, _ in found["/commanded"]] == [number * 10**8 for number in range(FRAMES)]
+    assert {len(messages) for messages in by_topic.values()} == {FRAMES}
+    assert [time for time, _ in by_topic["/commanded"]] == [number * 10**8 for number in range(FRAMES)]
     import base64
 
-    picture = Image.open(io.BytesIO(base64.b64decode(found["/camera/front"][3][1]["data"])))
+    picture = Image.open(io.BytesIO(base64.b64decode(by_topic["/camera/front"][3][1]["data"])))
     assert picture.size == (256, 144)
-    assert "weather" in found["/commanded"][0][1]
-    assert "event" in found["/facts"][0][1]
+    assert "weather" in by_topic["/commanded"][0][1]
+    assert "event" in by_topic["/facts"][0][1]
 
 
 def test_webdataset_shards_hold_clips_by_their_keys(out: Path) -> None:
@@ -151,13 +151,13 @@ def test_pictures_report_manifest_and_card(out: Path) -> None:
     for name, width in (("sheet.png", 6 * 256), ("coverage.png", 100)):
         with Image.open(out / name) as picture:
             assert picture.size[0] > width
-    found = json.loads((out / "report.json").read_text())
-    assert set(found["all"].pop("judge")) == {"weather", "time"}
-    assert found["all"] == {
+    report = json.loads((out / "report.json").read_text())
+    assert set(report["all"].pop("judge")) == {"weather", "time"}
+    assert report["all"] == {
         "jobs": 6, "accepted": 3, "takes": 9, "yield": 0.3333, "reasons": {"rain(2)": 6},
         "first": 0.5, "trials": 3 + 6 * TRIALS,
     }  # fmt: skip
-    assert found["scenarios"]["rain(2)@junction"]["accepted"] == 0
+    assert report["scenarios"]["rain(2)@junction"]["accepted"] == 0
     rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
     assert len(rows) == 9
     every = sums(out)
@@ -185,8 +185,8 @@ def test_a_run_without_an_accepted_clip_still_reports(tmp_path: Path) -> None:
     request = tiny_request("rain(2)@junction", seeds=1, retries=0)
     make(request, tmp_path / "out", workers=0)
     with Store(tmp_path / "out", request) as store:
-        found = deliver(store, ("lerobot",))
-    assert found["all"]["yield"] == 0.0
+        report = deliver(store, ("lerobot",))
+    assert report["all"]["yield"] == 0.0
     assert not (tmp_path / "out" / "dataset").exists()
     assert "0 clips" in (tmp_path / "out" / "README.md").read_text()
 

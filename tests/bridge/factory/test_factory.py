@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from brain.plan import PlanError
 from bridge.factory.check import Finding, check, reasons
-from bridge.factory.jobs import Request, of_plain, varied
+from bridge.factory.jobs import Request, of_plain, vary_by_seed
 from bridge.factory.labels import Label
-from bridge.factory.look import Look, look, seen
+from bridge.factory.look import Look, all_seen, look
 from bridge.factory.matrix import MOST, Matrix, coverage, expand, load, recipe
 from bridge.factory.orders import branches_of
-from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words, under
-from bridge.factory.start import by_seed, place_of, unpacked
+from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words, with_conditions
+from bridge.factory.start import by_seed, load_start, place_of
 from bridge.recording.clip import Clip, Moment
 from bridge.timeline import Timeline
 from world import kinematics
@@ -49,8 +49,8 @@ seconds: 6
 
 
 def request(**changes: Any) -> Request:
-    wanted = tuple((of_line(line), seed) for line in ("rain(2);left", "night;animal(left)@+1") for seed in range(6))
-    values: dict[str, Any] = {"wanted": wanted, "seconds": 4.0, "world": {"a": "1"}, "together": 5}
+    clips = tuple((of_line(line), seed) for line in ("rain(2);left", "night;animal(left)@+1") for seed in range(6))
+    values: dict[str, Any] = {"clips": clips, "seconds": 4.0, "world": {"a": "1"}, "together": 5}
     return Request(**values | changes)
 
 
@@ -68,7 +68,7 @@ def test_words_become_a_plan_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"event": "elephant"}, "no event 'elephant'; there are: none, ped_cross"),
         ({"weather": "hail"}, "there are: none, clear, rain\\(1\\)"),
@@ -77,8 +77,8 @@ def test_words_become_a_plan_line() -> None:
         ({"event": "animal", "at": 0.1}, "from 0.5 to 60"),
     ],
 )
-def test_an_unknown_word_is_told_which_there_are(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(ScenarioError, match=said):
+def test_an_unknown_word_is_told_which_there_are(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
         of_words(values)
 
 
@@ -129,7 +129,7 @@ def test_a_matrix_of_millions_asks_for_a_cap_and_is_not_gone_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ({}, "empty"),
         ({"events": []}, "list of words"),
@@ -145,8 +145,8 @@ def test_a_matrix_of_millions_asks_for_a_cap_and_is_not_gone_through() -> None:
         ({"include": [{"say": "a deer"}]}, "language model"),
     ],
 )
-def test_a_bad_matrix_is_one_sentence(raw: Any, said: str) -> None:
-    with pytest.raises(ScenarioError, match=said):
+def test_a_bad_matrix_is_one_sentence(raw: Any, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
         expand(recipe(raw, "matrix.yaml").matrix)
 
 
@@ -161,16 +161,16 @@ def test_a_file_that_is_no_yaml(tmp_path: Path) -> None:
 @given(st.integers(0, 10**6))
 def test_varying_changes_only_what_was_left_open(seed: int) -> None:
     free, fixed = of_line("rain(2);animal(left)"), of_line("rain(2);animal(left,3)@+2")
-    assert varied(fixed, seed) == fixed
-    step = varied(free, seed).step("event")
+    assert vary_by_seed(fixed, seed) == fixed
+    step = vary_by_seed(free, seed).step("event")
     assert step is not None
     assert step.args[0] == "left"
     assert 0.5 <= (step.when.seconds or 0) <= 3.0
-    assert varied(free, seed) == varied(free, seed)
+    assert vary_by_seed(free, seed) == vary_by_seed(free, seed)
 
 
 def test_varying_varies() -> None:
-    assert len({varied(of_line("animal(left)"), seed).line for seed in range(40)}) > 8
+    assert len({vary_by_seed(of_line("animal(left)"), seed).line for seed in range(40)}) > 8
 
 
 def test_branches() -> None:
@@ -188,38 +188,43 @@ def test_a_jobs_id_says_all_that_its_clip_depends_on() -> None:
     assert ids == [job.id for job in request(retries=9).jobs]
     for change in ({"seconds": 5.0}, {"world": {"a": "2"}}, {"size": "288x512"}, {"together": 4}):
         assert not set(ids) & {job.id for job in request(**change).jobs}
-    twice = request(wanted=request().wanted * 2)
+    twice = request(clips=request().clips * 2)
     assert [job.id for job in twice.jobs] == ids
 
 
-def test_lots_are_settled_by_the_order_alone() -> None:
-    assert [len(lot) for lot in request().lots()] == [5, 5, 2]
-    forked = request(branches=("stop", "left"), fork_at=1.0)
-    assert [len(lot) for lot in forked.lots()] == [2] * 6
+def test_groups_follow_from_the_order_alone() -> None:
+    assert [len(group) for group in request().groups()] == [5, 5, 2]
+    branching = request(branches=("stop", "left"), fork_at=1.0)
+    assert [len(group) for group in branching.groups()] == [2] * 6
 
 
 def test_clips_of_a_dreamt_place_are_driven_one_after_another() -> None:
     """Which they are follows from the order and their seeds; the place is part of what a clip's id stands for."""
     start = by_seed(12)
     assert len(start.names) == 3 and start.names == usual_places()[:3]
-    asked = request(start=start)
-    lots = asked.lots()
-    assert sorted(job.id for lot in lots for job in lot) == sorted(job.id for job in asked.jobs)
-    places = [place_of(start, job.seed) for lot in lots for job in lot]
+    dreamt_places = request(start=start)
+    groups = dreamt_places.groups()
+    assert sorted(job.id for group in groups for job in group) == sorted(job.id for job in dreamt_places.jobs)
+    places = [place_of(start, job.seed) for group in groups for job in group]
     assert places == sorted(places, key=start.names.index)
-    assert not {job.id for job in asked.jobs} & {job.id for job in request().jobs}
-    assert of_plain(json.loads(json.dumps(asked.plain())), unpacked(Path("nowhere"), asked.plain()["begin"])) == asked
+    assert not {job.id for job in dreamt_places.jobs} & {job.id for job in request().jobs}
+    assert (
+        of_plain(
+            json.loads(json.dumps(dreamt_places.plain())), load_start(Path("nowhere"), dreamt_places.plain()["begin"])
+        )
+        == dreamt_places
+    )
     assert by_seed(1000).names == usual_places()
 
 
 def test_a_place_tells_the_conditions_of_its_clips() -> None:
     dusk = {"time": int(TimeOfDay.DUSK)}
-    assert under(of_line("left"), dusk).line == "dusk;left"
-    assert under(of_line("dusk;left"), dusk).line == "dusk;left"
-    assert under(of_line("left"), {}).line == "left"
-    assert under(of_line("night@+5"), dusk).line == "dusk;night@+5"
+    assert with_conditions(of_line("left"), dusk).line == "dusk;left"
+    assert with_conditions(of_line("dusk;left"), dusk).line == "dusk;left"
+    assert with_conditions(of_line("left"), {}).line == "left"
+    assert with_conditions(of_line("night@+5"), dusk).line == "dusk;night@+5"
     with pytest.raises(ScenarioError, match="say the time once"):
-        under(of_line("night;left"), dusk)
+        with_conditions(of_line("night;left"), dusk)
 
 
 def test_attempts_have_seeds_of_their_own() -> None:
@@ -231,19 +236,19 @@ def test_attempts_have_seeds_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"seconds": 0.5}, "lasts 1.5 to 60"),
         ({"size": "1x1"}, "no picture size '1x1'; there are: 144x256, 288x512, 576x1024"),
         ({"retries": -1}, "Retries are 0 to"),
-        ({"wanted": ()}, "nothing to make"),
+        ({"clips": ()}, "nothing to make"),
         ({"fork_at": 2.0}, "needs both"),
         ({"fork_at": 3.9, "branches": ("stop", "left")}, "forks at 0.1 to 3.5 s"),
         ({"fork_at": 1.0, "branches": ("stop", "stop")}, "no two the same"),
     ],
 )
-def test_settings_that_cannot_be(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(ScenarioError, match=said):
+def test_settings_that_cannot_be(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
         request(**changes)
 
 
@@ -256,29 +261,29 @@ class Honest:
     classes = CLASSES
 
     def watch(self, films: list[np.ndarray]) -> JudgeOutput:
-        told = np.array([film[-1][0, 0] for film in films], int).reshape(-1, 3)
+        values = np.array([film[-1][0, 0] for film in films], int).reshape(-1, 3)
         likely = {name: np.zeros((len(films), size)) for name, size in CLASSES.items()}
         for name, column in (("event", 0), ("side", 1), ("weather", 2)):
-            likely[name][np.arange(len(films)), told[:, column]] = 1.0
+            likely[name][np.arange(len(films)), values[:, column]] = 1.0
         likely["time"][:, TimeOfDay.DAY] = 1.0
         none = np.zeros(len(films))
         return JudgeOutput(**likely, speed=none, yaw_rate=none, features=none[:, None])
 
 
-def judged(line: str, shown: Callable[[int], tuple[int, int, int]]) -> dict[str, Look]:
-    """By what was asked for; shown: what the picture of a frame shows."""
-    clip = played(line)
+def looks_of(line: str, picture: Callable[[int], tuple[int, int, int]]) -> dict[str, Look]:
+    """By what was asked for; picture: event, side and weather that a frame's picture shows."""
+    clip = drive(line)
     moments = [
-        replace(one, frame=replace(one.frame, image=np.full((1, 1, 3), shown(one.frame.index), np.uint8)))
+        replace(one, frame=replace(one.frame, image=np.full((1, 1, 3), picture(one.frame.index), np.uint8)))
         for one in clip.moments
     ]
-    found = check(clip, truth(clip), of_line(line))
-    return {one.asked: one for one in look(cast(Judge, Honest()), replace(clip, moments=tuple(moments)), found)}
+    results = check(clip, truth(clip), of_line(line))
+    return {one.asked: one for one in look(cast(Judge, Honest()), replace(clip, moments=tuple(moments)), results)}
 
 
 def test_the_judge_sees_what_the_pictures_show() -> None:
     line, crossing, right = "rain(2);ped_cross(right)@+1", int(Event.PED_CROSS), SIDES.index(Side.RIGHT)
-    looks = judged(line, lambda frame: (crossing * (20 <= frame < 30), right, Weather.RAIN_3 * (frame >= 30)))
+    looks = looks_of(line, lambda frame: (crossing * (20 <= frame < 30), right, Weather.RAIN_3 * (frame >= 30)))
     assert set(looks) == {"ped_cross(right)", "rain(2)", "day"}
     assert looks["ped_cross(right)"].seen and 0 < looks["ped_cross(right)"].share < 0.5  # in some pictures is enough
     assert looks["rain(2)"].seen and looks["rain(2)"].share == 1.0  # its kind, from 3 s on
@@ -287,22 +292,22 @@ def test_the_judge_sees_what_the_pictures_show() -> None:
 
 def test_the_judge_does_not_see_what_they_do_not() -> None:
     line, crossing, left = "rain(2);ped_cross(right)@+1", int(Event.PED_CROSS), SIDES.index(Side.LEFT)
-    assert not judged(line, lambda frame: (crossing, left, Weather.FOG_1))["ped_cross(right)"].seen
-    assert not judged(line, lambda frame: (crossing * (frame > 60), 1 - left, 0))["ped_cross(right)"].seen  # too late
-    assert not judged(line, lambda frame: (0, 0, Weather.FOG_1))["rain(2)"].seen
-    assert not judged("night", lambda frame: (0, 0, 0))["night"].seen
+    assert not looks_of(line, lambda frame: (crossing, left, Weather.FOG_1))["ped_cross(right)"].seen
+    assert not looks_of(line, lambda frame: (crossing * (frame > 60), 1 - left, 0))["ped_cross(right)"].seen  # too late
+    assert not looks_of(line, lambda frame: (0, 0, Weather.FOG_1))["rain(2)"].seen
+    assert not looks_of("night", lambda frame: (0, 0, 0))["night"].seen
 
 
 def test_what_is_seen_is_told_by_kind() -> None:
-    assert seen([("event", True), ("weather", True), ("event", False)]) == {"event": False, "weather": True}
-    assert seen([]) == {}
+    assert all_seen([("event", True), ("weather", True), ("event", False)]) == {"event": False, "weather": True}
+    assert all_seen([]) == {}
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------
 
 
-def played(line: str, frames: int = 80, weather: int = Weather.CLEAR, time: int = TimeOfDay.DAY) -> Clip:
-    """A drive without pictures: the plan's controls, a car that steers and brakes as it is told."""
+def drive(line: str, frames: int = 80, weather: int = Weather.CLEAR, time: int = TimeOfDay.DAY) -> Clip:
+    """A drive without pictures: the plan's controls, a car that steers and brakes as commanded."""
     timeline, motion, moments = Timeline(weather, time), Motion(8.0), []
     timeline.plan(of_line(line).plan)
     readout = replace(UNREAD, speed=8.0, yaw_rate=0.0, junction_distance=60.0, lane_offset=0.0, event_visible=0.0)
@@ -312,7 +317,7 @@ def played(line: str, frames: int = 80, weather: int = Weather.CLEAR, time: int 
         state = timeline.tick(frame)
         steer = {2: 0.15, 3: -0.15}.get(state.command, 0.0)
         motion = kinematics.step(motion, steer, 0.3 * (state.target_speed - motion.speed))
-        told = Control(
+        control = Control(
             steer=steer,
             command=state.command,
             weather=state.weather,
@@ -320,25 +325,25 @@ def played(line: str, frames: int = 80, weather: int = Weather.CLEAR, time: int 
             event=state.event,
             side=state.side,
         )
-        seen = replace(readout, speed=motion.speed, yaw_rate=motion.yaw_rate, event_visible=float(state.event > 0))
-        frame = Frame(frame.image, index + 1, told, motion, seen)
+        read = replace(readout, speed=motion.speed, yaw_rate=motion.yaw_rate, event_visible=float(state.event > 0))
+        frame = Frame(frame.image, index + 1, control, motion, read)
     return Clip(tuple(moments), (), 0, None, 2, {})
 
 
 def truth(clip: Clip) -> list[Label]:
-    """What is true where all goes as it was told."""
-    found = []
+    """Labels of a drive in which every command is carried out."""
+    labels = []
     for moment in clip.moments:
-        told, motion = moment.frame.control, moment.frame.motion
-        shown = told.event != Event.NONE
-        facts = Facts(motion.speed, motion.yaw_rate, 60.0, 0.0, -1, False, shown, told.weather, told.time)
-        found.append(Label(facts, told.event, told.side, 2, 12.0 * shown, 0.0, int(Kind.NONE)))
-    return found
+        control, motion = moment.frame.control, moment.frame.motion
+        visible = control.event != Event.NONE
+        facts = Facts(motion.speed, motion.yaw_rate, 60.0, 0.0, -1, False, visible, control.weather, control.time)
+        labels.append(Label(facts, control.event, control.side, 2, 12.0 * visible, 0.0, int(Kind.NONE)))
+    return labels
 
 
-def findings(line: str, change: dict[str, Any], only: slice = slice(None), **begun: int) -> tuple[Finding, ...]:
+def findings(line: str, change: dict[str, Any], only: slice = slice(None), **conditions: int) -> tuple[Finding, ...]:
     """Of a clip in which some frames' labels, or the facts in them, are others."""
-    clip = played(line, **begun)
+    clip = drive(line, **conditions)
     labels = truth(clip)
     for frame in range(len(labels))[only]:
         facts = {name: value for name, value in change.items() if name not in ("event", "side")}
@@ -348,8 +353,8 @@ def findings(line: str, change: dict[str, Any], only: slice = slice(None), **beg
     return check(clip, labels, of_line(line))
 
 
-def why(line: str, change: dict[str, Any], only: slice = slice(None), **begun: int) -> list[str]:
-    return reasons(findings(line, change, only, **begun))
+def why(line: str, change: dict[str, Any], only: slice = slice(None), **conditions: int) -> list[str]:
+    return reasons(findings(line, change, only, **conditions))
 
 
 @pytest.mark.parametrize(
@@ -369,13 +374,13 @@ def test_a_clip_that_shows_what_was_asked_is_accepted(line: str) -> None:
 
 
 def test_when_things_were_there() -> None:
-    found = {one.asked: one for one in findings("rain(2);ped_cross(right)@+1", {})}
-    assert found["ped_cross(right)"].at == pytest.approx(1.1, abs=0.15)
-    assert "in sight for" in found["ped_cross(right)"].seen
-    assert "12 m ahead" in found["ped_cross(right)"].seen
-    assert found["rain(2)"].at == pytest.approx(0.1)
-    assert found["day"].found  # not asked for, but a label of the clip all the same
-    assert {one.kind for one in found.values()} == {"weather", "time", "event", "contact", "road"}
+    by_words = {one.asked: one for one in findings("rain(2);ped_cross(right)@+1", {})}
+    assert by_words["ped_cross(right)"].at == pytest.approx(1.1, abs=0.15)
+    assert "in sight for" in by_words["ped_cross(right)"].seen
+    assert "12 m ahead" in by_words["ped_cross(right)"].seen
+    assert by_words["rain(2)"].at == pytest.approx(0.1)
+    assert by_words["day"].found  # not asked for, but a label of the clip all the same
+    assert {one.kind for one in by_words.values()} == {"weather", "time", "event", "contact", "road"}
 
 
 def test_what_is_missing_is_said() -> None:
@@ -396,10 +401,10 @@ def test_a_drive_is_clean_or_rejected() -> None:
 
 
 def test_a_manoeuvre_says_how_it_ended() -> None:
-    found = {one.asked: one for one in findings("stop", {})}
-    assert found["stop"].seen == "standing"
-    assert found["stop"].at is not None
-    assert 0 < found["stop"].at < 8
+    by_words = {one.asked: one for one in findings("stop", {})}
+    assert by_words["stop"].seen == "standing"
+    assert by_words["stop"].at is not None
+    assert 0 < by_words["stop"].at < 8
 
 
 def test_a_condition_may_take_its_three_seconds_after_the_beginning() -> None:

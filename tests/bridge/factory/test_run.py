@@ -23,7 +23,7 @@ from bridge.factory import run, store
 from bridge.factory.dreaming import TRIALS, _begin, _step
 from bridge.factory.export.report import report
 from bridge.factory.jobs import Request, Take, of_plain
-from bridge.factory.pool import LIVES, Processes
+from bridge.factory.pool import MOST_ATTEMPTS, Processes
 from bridge.factory.run import make
 from bridge.factory.scenario import of_line
 from bridge.factory.start import Start, begin, check, from_file
@@ -44,9 +44,9 @@ pytestmark = pytest.mark.slow
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an uninterrupted run leaves: three clips that are accepted, three jobs that are given up."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    made = make(tiny_request(), out, workers=0)
-    assert (made.accepted, made.given_up, made.takes, made.rejected_takes) == (3, 3, 9, 6)
-    assert made.done == made.jobs == made.settled == 6
+    progress = make(tiny_request(), out, workers=0)
+    assert (progress.accepted, progress.given_up, progress.takes, progress.rejected_takes) == (3, 3, 9, 6)
+    assert progress.done == progress.jobs == progress.finished == 6
     return out
 
 
@@ -68,10 +68,10 @@ def test_accepted_and_rejected_clips_are_kept_apart_with_reasons(whole: Path) ->
     assert {one["frames"] for one in rejected} == {15}
     assert all({look["kind"] for look in one["judge"]} == {"weather", "time"} for one in accepted)
     assert not any("judge" in one for one in rejected)  # there is no picture to look at
-    with Store(whole, tiny_request()) as kept:
-        found = report(kept)
+    with Store(whole, tiny_request()) as run_store:
+        summary = report(run_store)
     looks = [look["seen"] for one in accepted for look in one["judge"] if look["kind"] == "weather"]
-    assert found["scenarios"]["follow"]["judge"]["weather"] == pytest.approx(sum(looks) / len(looks), abs=1e-4)
+    assert summary["scenarios"]["follow"]["judge"]["weather"] == pytest.approx(sum(looks) / len(looks), abs=1e-4)
 
 
 def test_labels_are_facts_of_every_frame_beside_what_was_commanded(whole: Path) -> None:
@@ -131,8 +131,8 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_with_the_same_files(
             make(request, out, workers=0)
         assert count == number
     monkeypatch.setattr(Store, "commit", commit)
-    made = make(request, out, workers=0)
-    assert (made.accepted, made.given_up) == (3, 3)
+    progress = make(request, out, workers=0)
+    assert (progress.accepted, progress.given_up) == (3, 3)
     assert sums(out) == sums(whole)
     assert make(request, out, workers=0).takes == 0  # nothing is left to do
 
@@ -153,18 +153,18 @@ def test_what_was_half_written_or_damaged_is_dreamt_again(whole: Path, tmp_path:
 @pytest.mark.slow
 def test_a_worker_that_is_killed_costs_nothing(whole: Path, tmp_path: Path) -> None:
     request = tiny_request()
-    with Store(tmp_path / "out", request) as kept:
+    with Store(tmp_path / "out", request) as run_store:
         workers = Processes(request, 2, Ledger(CountedDevice(2**40)))
         try:
-            lots = request.lots()
-            for lot, jobs in enumerate(lots):
-                while (batch := kept.next_batch(lot, jobs)) is not None:
-                    workers.give(batch)
+            groups = request.groups()
+            for group, jobs in enumerate(groups):
+                while (batch := run_store.next_batch(group, jobs)) is not None:
+                    workers.submit(batch)
                     for pid in workers.pids:
                         os.kill(pid, signal.SIGKILL)
-                    for done in workers.take():
-                        for product in done.products:
-                            kept.commit(product)
+                    for result in workers.collect():
+                        for product in result.products:
+                            run_store.commit(product)
         finally:
             workers.close()
     assert sums(tmp_path / "out") == sums(whole)
@@ -186,22 +186,22 @@ def test_a_batch_that_kills_every_worker_is_given_up() -> None:
     try:
         os.kill(workers.pids[0], signal.SIGKILL)
         workers._start = doomed  # type: ignore[method-assign]
-        batch = next(iter(request.lots()))
+        batch = next(iter(request.groups()))
         from bridge.factory.jobs import Batch
 
-        workers.give(Batch(0, tuple(job.take(0) for job in batch)))
-        with pytest.raises(SessionError, match=f"died {LIVES} times.*SIGKILL"):
-            list(workers.take())
+        workers.submit(Batch(0, tuple(job.take(0) for job in batch)))
+        with pytest.raises(SessionError, match=f"died {MOST_ATTEMPTS} times.*SIGKILL"):
+            list(workers.collect())
     finally:
         workers.close()
-    assert died == LIVES - 1
+    assert died == MOST_ATTEMPTS - 1
 
 
 def test_workers_hold_leases_and_are_refused_where_there_is_no_room() -> None:
     ledger = Ledger(CountedDevice(10 * 2**20))
     with pytest.raises(NoRoomError, match="no room for a clip worker"):
         Processes(tiny_request(), 1, ledger)
-    assert ledger.held() == ()
+    assert ledger.leases() == ()
 
 
 def test_another_run_is_refused_unless_it_is_to_go_on(whole: Path, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 def test_another_version_of_the_world_is_refused() -> None:
     from bridge.errors import WeightsError
 
-    with pytest.raises(WeightsError, match="than the one that this run began with"):
+    with pytest.raises(WeightsError, match="from the one that this run began with"):
         Worker(replace(tiny_request(), world={"scene": "0"}))
 
 
@@ -270,23 +270,23 @@ def test_a_counterfactual_set_has_one_past(tmp_path: Path) -> None:
         "follow", seeds=2, seconds=2.5, branches=("faster", "slower", "follow"), fork_at=0.8, retries=0
     )
     make(request, tmp_path / "out", workers=0)
-    [*found] = [*(tmp_path / "out").glob("*/*.set.json")]
-    assert len(found) == 2
-    told = json.loads(found[0].read_text())
-    assert (told["fork_frame"], told["branches"]) == (8, ["faster", "slower", "follow"])
-    stem = found[0].name.removesuffix(".set.json")
+    [*paths] = [*(tmp_path / "out").glob("*/*.set.json")]
+    assert len(paths) == 2
+    fields = json.loads(paths[0].read_text())
+    assert (fields["fork_frame"], fields["branches"]) == (8, ["faster", "slower", "follow"])
+    stem = paths[0].name.removesuffix(".set.json")
     films = {
         path.name: [row for row in json.loads(path.read_bytes())["per_frame"]]
-        for path in found[0].parent.glob(f"{stem}.*-*.json")
+        for path in paths[0].parent.glob(f"{stem}.*-*.json")
     }
     assert len(films) == 3
     pasts = [[row["motion"] for row in rows[:9]] for rows in films.values()]
     assert pasts[0] == pasts[1] == pasts[2]
     faster, slower = (next(rows for name, rows in films.items() if word in name) for word in ("faster", "slower"))
     assert faster[-1]["motion"]["speed"] > slower[-1]["motion"]["speed"]
-    pair = told["differences"][0]
+    pair = fields["differences"][0]
     assert pair["branches"] == ["faster", "slower"]
-    assert all(one["same_past"] for one in told["differences"])
+    assert all(one["same_past"] for one in fields["differences"])
     assert pair["speed"] == pytest.approx(faster[-1]["motion"]["speed"] - slower[-1]["motion"]["speed"], abs=1e-3)
     assert all(value is None or value > 0 for value in pair["psnr"])
 
@@ -332,16 +332,16 @@ def test_a_dream_that_falls_apart_is_rejected_and_the_others_go_on(
         return step(dream, control)
 
     monkeypatch.setattr(SceneDream, "step", faulty)
-    done = worker.do(Batch(0, tuple(job.take(0) for job in request.lots()[0][:3])))
+    result = worker.run(Batch(0, tuple(job.take(0) for job in request.groups()[0][:3])))
     monkeypatch.undo()
-    fine, fallen, other = done.products
+    fine, broken, other = result.products
     assert fine.accepted
     assert other.accepted
-    assert not fallen.accepted
-    assert "broke off after 0.7 s" in fallen.reasons[-1] or "broke off after 0.7 s" in fallen.reasons[0]
-    assert json.loads(fallen.files[f"{fallen.stem}.json"])["frames"] == 7
+    assert not broken.accepted
+    assert "broke off after 0.7 s" in broken.reasons[-1] or "broke off after 0.7 s" in broken.reasons[0]
+    assert json.loads(broken.files[f"{broken.stem}.json"])["frames"] == 7
 
 
 def test_every_take_is_asked_for_once() -> None:
     request: Request = replace(tiny_request(), retries=0)
-    assert len({job.take(0).stem for lot in request.lots() for job in lot}) == len(request.jobs)
+    assert len({job.take(0).stem for group in request.groups() for job in group}) == len(request.jobs)

@@ -45,11 +45,11 @@ def test_each_picture_of_an_accepted_clip_has_boxes_depth_and_masks(labelled: Pa
             depth = np.load(io.BytesIO(files[f"{key}.depth.npy"]))
             semantic = np.asarray(Image.open(io.BytesIO(files[f"{key}.semantic.png"])))
             instance = np.load(io.BytesIO(files[f"{key}.instance.npy"]))
-            seen = np.asarray(Image.open(io.BytesIO(files[f"{key}.jpg"])))
+            jpg = np.asarray(Image.open(io.BytesIO(files[f"{key}.jpg"])))
             assert depth.shape == semantic.shape == instance.shape == picture.shape[:2]
             assert (np.isinf(depth) == (semantic == SemanticClass.SKY)).mean() > 0.99
             assert {box["track"] + 1 for box in fields["boxes"]} == set(np.unique(instance)) - {0}
-            assert np.abs(seen.astype(float) - picture).mean() < 6  # both are of the same drawing
+            assert np.abs(jpg.astype(float) - picture).mean() < 6  # both are of the same drawing
             assert fields["seed"] == json.loads(video.with_suffix(".json").read_bytes())["seed"]
 
 

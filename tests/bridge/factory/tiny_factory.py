@@ -13,9 +13,9 @@ from world.scene_world import SceneWorld
 
 def tiny_request(lines: str = "follow rain(2)@junction", seeds: int = 3, **changes: Any) -> Request:
     """`follow` is accepted; what asks for another weather at a junction is not: none is reached. Lines are parted by spaces."""
-    wanted = tuple((of_line(line), seed) for line in lines.split() for seed in range(seeds))
+    clips = tuple((of_line(line), seed) for line in lines.split() for seed in range(seeds))
     values: dict[str, Any] = {"retries": 1, "together": 4, "seconds": 1.5} | changes
-    return Request(wanted, world=SceneWorld().hashes, **values)
+    return Request(clips, world=SceneWorld().hashes, **values)
 
 
 def sums(out: Path) -> dict[str, str]:

@@ -34,23 +34,23 @@ def test_the_video_shows_the_frames(clip: Clip, tmp_path: Path) -> None:
     frames = list(read_video(video))
     assert len(frames) == 20
     assert frames[0].shape == (288, 512, 3)
-    wanted = clip_files.enlarge(clip.moments[-1].frame.image).astype(float)
-    assert np.abs(frames[-1] - wanted).mean() < 8
+    expected = clip_files.enlarge(clip.moments[-1].frame.image).astype(float)
+    assert np.abs(frames[-1] - expected).mean() < 8
     assert sorted(path.name for path in video.parent.iterdir()) == ["drive.json", "drive.mp4"]
     assert beside.name == "drive.json"
 
 
 def test_the_sidecar_tells_how_it_was_made(clip: Clip, tmp_path: Path) -> None:
     _, beside = write_clip(clip, tmp_path / "drive.mp4")
-    told = json.loads(beside.read_text(encoding="utf-8"))
-    assert told["synthetic"] is True
-    assert (told["seed"], told["scene"], told["fps"], told["frames"]) == (3, "old_town", 10, 20)
-    assert told["text"] == "left, rain, a kid"
-    assert told["plan"] == ["left;rain(2);ped_cross(right)"]
-    assert told["hashes"] == {"dynamics.safetensors": "0" * 64}
-    assert "torch" in told["versions"]
-    assert [row["index"] for row in told["per_frame"]] == list(range(20))
-    row = told["per_frame"][-1]
+    fields = json.loads(beside.read_text(encoding="utf-8"))
+    assert fields["synthetic"] is True
+    assert (fields["seed"], fields["scene"], fields["fps"], fields["frames"]) == (3, "old_town", 10, 20)
+    assert fields["text"] == "left, rain, a kid"
+    assert fields["plan"] == ["left;rain(2);ped_cross(right)"]
+    assert fields["hashes"] == {"dynamics.safetensors": "0" * 64}
+    assert "torch" in fields["versions"]
+    assert [row["index"] for row in fields["per_frame"]] == list(range(20))
+    row = fields["per_frame"][-1]
     assert (row["control"]["command"], row["control"]["weather"]) == (Command.LEFT, Weather.RAIN_2)
     assert row["motion"]["speed"] > 0
     assert set(row["readout"]) & set(row["control"]) == {"weather", "time"}  # under keys of their own
@@ -62,9 +62,9 @@ def test_the_sidecar_tells_how_it_was_made(clip: Clip, tmp_path: Path) -> None:
 def test_a_refused_write_leaves_the_old_clip_and_no_trace(clip: Clip, tmp_path: Path, fault: Fault) -> None:
     video, beside = write_clip(clip, tmp_path / "drive.mp4")
     before = video.read_bytes(), beside.read_bytes()
-    counted = FailingDisk()
-    write_clip(clip, tmp_path / "other" / "drive.mp4", counted)
-    for at in counted.writes if fault == "short" else range(counted.done):
+    disk = FailingDisk()
+    write_clip(clip, tmp_path / "other" / "drive.mp4", disk)
+    for at in disk.writes if fault == "short" else range(disk.count):
         with pytest.raises(ExportError, match="not saved"):
             write_clip(clip, video, FailingDisk(at, fault))
         assert (video.read_bytes(), beside.read_bytes()) == before
@@ -91,14 +91,14 @@ def test_a_clip_that_is_not_what_was_saved_is_refused(clip: Clip, tmp_path: Path
     video, beside = write_clip(clip, tmp_path / "drive.mp4")
     check_clip(video)
     text = beside.read_text()
-    for path, made in (
+    for path, data in (
         (video, video.read_bytes() + b"\0"),
         (beside, text.replace('"seed": 3', '"seed": 4').encode()),
         (beside, text.encode() + b" "),
         (beside, b"[]"),
     ):
         before = path.read_bytes()
-        path.write_bytes(made)
+        path.write_bytes(data)
         with pytest.raises(DataError, match="checksums"):
             check_clip(video)
         path.write_bytes(before)

@@ -32,12 +32,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> WorldModel:
     return WorldModel.load(write_tiny_world(tmp_path_factory.mktemp("world")))
 
 
-def driven(
+def drive_for(
     model: WorldModel, folder: Path, frames: int, spacing: int = 10
 ) -> tuple[Session, History, list[np.ndarray]]:
     session = Session(lambda seed: LatentDream(model, seed, 1), seed=4)
     history = History(session, folder, lambda text: pytest.fail(text), spacing)
-    history.see()
+    history.update()
     pictures = [session.frame.image]
     for number in range(frames):
         if number == 13:
@@ -45,13 +45,13 @@ def driven(
         session.press(frozenset({"left"}) if 20 <= number < 24 else frozenset())
         session.begin_tick()
         session.tick()
-        history.see()
+        history.update()
         pictures.append(session.frame.image)
     return session, history, pictures
 
 
 def test_a_drive_goes_back_to_any_frame_and_on_as_it_did(model: WorldModel, tmp_path: Path) -> None:
-    session, history, pictures = driven(model, tmp_path, 45)
+    session, history, pictures = drive_for(model, tmp_path, 45)
     assert (history.first, history.last) == (0, 45)
     for index in (0, 9, 17, 31, 45):
         other = session.fork()
@@ -76,15 +76,15 @@ def test_a_long_drive_keeps_few_keys_and_the_whole_of_it(tmp_path: Path, monkeyp
     session = Session(lambda seed: FakeDream(seed=seed))  # type: ignore[arg-type,return-value]
     history = History(session, tmp_path, lambda text: pytest.fail(text), spacing=2)
     for _ in range(1200):
-        history.see()
+        history.update()
         session.begin_tick()
         session.tick()
-    history.see()
+    history.update()
     assert history.last == 1200 and len(history._keys) <= MOST_KEYS
     assert len(history.past(100)) <= 101 and history.past(100)[-1].index == 1200
     assert history.frame(600).startswith(b"\xff\xd8")
-    session.began = history.see
-    session.go_on_from(FakeDreamStarted(1), session.timeline, (0.0, 0.0), None)  # type: ignore[arg-type]
+    session.began = history.update
+    session.continue_from(FakeDreamStarted(1), session.timeline, (0.0, 0.0), None)  # type: ignore[arg-type]
     assert (history.first, history.last) == (0, 0)
 
 
@@ -95,26 +95,26 @@ class FakeDreamStarted(FakeDream):
 
 
 def test_where_the_disk_refuses_the_dream_goes_on(tmp_path: Path) -> None:
-    told: list[str] = []
+    sentences: list[str] = []
     (tmp_path / "file").write_text("")
     session = Session(lambda seed: FakeDream(seed=seed))  # type: ignore[arg-type,return-value]
-    history = History(session, tmp_path / "file" / "clips", told.append)
+    history = History(session, tmp_path / "file" / "clips", sentences.append)
     for _ in range(3):
-        history.see()
+        history.update()
         session.begin_tick()
         session.tick()
-    assert len(told) == 1 and "the dream goes on" in told[0]
+    assert len(sentences) == 1 and "the dream goes on" in sentences[0]
     with pytest.raises(SessionError):
         history.frame(0)
 
 
 def test_the_whole_drive_is_saved_with_its_labels(model: WorldModel, tmp_path: Path) -> None:
-    _, history, _ = driven(model, tmp_path / "history", 25)
+    _, history, _ = drive_for(model, tmp_path / "history", 25)
     video, beside, seconds = history.save(tmp_path / "whole.mp4")
     check_clip(video)
-    told = json.loads(beside.read_text())
-    assert seconds == 2.6 and told["frames"] == 26 == len(told["per_frame"]) == sum(1 for _ in read_video(video))
-    assert told["plan"] == ["rain(2);left@+1"] and told["per_frame"][22]["driven_by"] == "keys"
+    fields = json.loads(beside.read_text())
+    assert seconds == 2.6 and fields["frames"] == 26 == len(fields["per_frame"]) == sum(1 for _ in read_video(video))
+    assert fields["plan"] == ["rain(2);left@+1"] and fields["per_frame"][22]["driven_by"] == "keys"
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def drive(model: WorldModel, tmp_path: Path) -> Iterator[LiveDrive]:
     drive = dreamer.open(lambda: None)
     yield drive
     drive.close()
-    assert dreamer.ledger.taken == 0
+    assert dreamer.ledger.reserved == 0
     dreamer.close()
 
 
@@ -205,9 +205,9 @@ def test_a_picture_is_encoded_once_for_page_and_history(model: WorldModel, tmp_p
     one = Session(lambda seed: LatentDream(model, seed, 1), seed=4)
     history = History(one, tmp_path, print)
     for _ in range(3):
-        history.see()
-        shown = one.snapshot().frame
-        assert one.jpeg(shown.image) is one.jpeg(shown.image) is one.fork().jpeg(shown.image)
-        assert history.frame(shown.index) == one.jpeg(shown.image) == jpeg(shown.image)
+        history.update()
+        frame = one.snapshot().frame
+        assert one.jpeg(frame.image) is one.jpeg(frame.image) is one.fork().jpeg(frame.image)
+        assert history.frame(frame.index) == one.jpeg(frame.image) == jpeg(frame.image)
         one.tick()
     history.close()

@@ -16,7 +16,7 @@ from bridge.bench.faults.disk import FailingDisk
 from bridge.disk import SAVING, mend
 from bridge.errors import ExportError
 from bridge.recording.clip import Clip, Moment
-from bridge.recording.recorder import FRAMES, KEPT, MANIFEST, Recorder
+from bridge.recording.recorder import FRAMES, MANIFEST, MOST_DRIVES, Recorder
 from bridge.recording.recover import join, look, repair
 from bridge.session import Session
 from tests.bridge.sessions import begin
@@ -34,11 +34,11 @@ def session(seed: int = 7) -> Session:
     return Session(cast(Any, lambda number: FakeDream(seed=number)), seed)
 
 
-def drive(one: Session, recorder: Recorder, frames: int) -> None:
+def run_drive(one: Session, recorder: Recorder, frames: int) -> None:
     for _ in range(frames):
         one.begin_tick()
         one.tick()
-        recorder.see()
+        recorder.update()
 
 
 @pytest.fixture
@@ -47,45 +47,47 @@ def recorded(tmp_path: Path) -> Path:
     one = session()
     one.plan("rain(2)")
     recorder = Recorder(one, tmp_path)
-    drive(one, recorder, 25)
+    run_drive(one, recorder, 25)
     recorder.close()
     return tmp_path
 
 
 def test_a_drive_that_ended_is_whole_and_becomes_a_clip(recorded: Path) -> None:
-    (found,) = look(recorded)
-    assert (found.state, found.frames, found.damaged) == ("whole", 25, ())
-    video, beside = join(found, recorded)
-    told = json.loads(beside.read_text("utf-8"))
-    assert [moment["index"] for moment in told["per_frame"]] == list(range(1, 26))
-    assert told["frames"] == sum(1 for _ in read_video(video)) == 25
-    assert told["plan"] == ["rain(2)"] and told["per_frame"][-1]["control"]["weather"] == 2
+    (drive,) = look(recorded)
+    assert (drive.state, drive.frames, drive.damaged) == ("whole", 25, ())
+    video, beside = join(drive, recorded)
+    fields = json.loads(beside.read_text("utf-8"))
+    assert [moment["index"] for moment in fields["per_frame"]] == list(range(1, 26))
+    assert fields["frames"] == sum(1 for _ in read_video(video)) == 25
+    assert fields["plan"] == ["rain(2)"] and fields["per_frame"][-1]["control"]["weather"] == 2
 
 
 def test_a_reset_begins_another_drive_and_old_ones_make_room(tmp_path: Path) -> None:
     one = session()
     recorder = Recorder(one, tmp_path)
-    for number in range(1, KEPT + 3):
-        drive(one, recorder, FRAMES)
+    for number in range(1, MOST_DRIVES + 3):
+        run_drive(one, recorder, FRAMES)
         begin(one, 8)
-        recorder.see()
-        ended = ["whole"] * min(number, KEPT)  # its folder is made by a thread: an empty list is no drive that ended
-        wait_until(lambda ended=ended: [found.state for found in look(tmp_path)] == ended)  # type: ignore[misc]
-    drive(one, recorder, FRAMES)
+        recorder.update()
+        states = ["whole"] * min(
+            number, MOST_DRIVES
+        )  # its folder is made by a thread: an empty list is no drive that ended
+        wait_until(lambda states=states: [drive.state for drive in look(tmp_path)] == states)  # type: ignore[misc]
+    run_drive(one, recorder, FRAMES)
     recorder.close()
-    wait_until(lambda: [found.frames for found in look(tmp_path)] == [FRAMES + 1] * KEPT)
+    wait_until(lambda: [drive.frames for drive in look(tmp_path)] == [FRAMES + 1] * MOST_DRIVES)
 
 
 def test_what_was_cut_off_is_repaired(recorded: Path) -> None:
-    (found,) = look(recorded)
-    (found.folder / MANIFEST).unlink()
-    (found.folder / "00002.json").unlink()  # killed between the video's name and the sidecar's
-    (found.folder / f"{SAVING}1999999999-ab" / "new").mkdir(parents=True)
-    (cut,) = look(recorded)
-    assert cut.state == "cut off"
-    mended = repair(cut)
+    (drive,) = look(recorded)
+    (drive.folder / MANIFEST).unlink()
+    (drive.folder / "00002.json").unlink()  # killed between the video's name and the sidecar's
+    (drive.folder / f"{SAVING}1999999999-ab" / "new").mkdir(parents=True)
+    (interrupted,) = look(recorded)
+    assert interrupted.state == "cut off"
+    mended = repair(interrupted)
     assert (mended.state, mended.frames) == ("recovered", 2 * FRAMES)
-    assert sorted(path.name for path in found.folder.iterdir()) == [
+    assert sorted(path.name for path in drive.folder.iterdir()) == [
         "00000.json",
         "00000.mp4",
         "00001.json",
@@ -97,25 +99,25 @@ def test_what_was_cut_off_is_repaired(recorded: Path) -> None:
 
 def test_every_flip_and_truncation_is_found(recorded: Path) -> None:
     chance = random.Random(0)
-    (found,) = look(recorded)
+    (drive,) = look(recorded)
     for number in range(60):
-        path = chance.choice([path for path in found.folder.iterdir() if path.name != MANIFEST])
+        path = chance.choice([path for path in drive.folder.iterdir() if path.name != MANIFEST])
         before = path.read_bytes()
         place = chance.randrange(len(before))
-        made = [
+        data = [
             before[:place] + bytes([before[place] ^ 1 << chance.randrange(8)]) + before[place + 1 :],
             before[:place],
             before + b"\0",
         ][number % 3]
-        path.write_bytes(made)
+        path.write_bytes(data)
         (damaged,) = look(recorded)
         assert damaged.state == "damaged" and path.name in damaged.damaged
         assert damaged.frames <= 25 - 5
         path.write_bytes(before)
-    assert look(recorded) == [found]
+    assert look(recorded) == [drive]
 
 
-def made(frames: int = 30) -> tuple[list[Moment], Clip]:
+def record_moments(frames: int = 30) -> tuple[list[Moment], Clip]:
     one = session()
     one.record_all()
     for _ in range(frames - 1):
@@ -126,28 +128,28 @@ def made(frames: int = 30) -> tuple[list[Moment], Clip]:
 
 @pytest.mark.slow
 def test_a_disk_that_refuses_at_any_operation_changes_nothing_and_is_told_of(tmp_path: Path) -> None:
-    found = disk.measure(WorldModel.load(write_tiny_world(tmp_path / "world")), *made(), tmp_path)
-    assert found.met, found.measured
-    assert found.numbers["faults"] > 100
+    result = disk.measure(WorldModel.load(write_tiny_world(tmp_path / "world")), *record_moments(), tmp_path)
+    assert result.met, result.measured
+    assert result.numbers["faults"] > 100
 
 
 def test_a_recording_on_a_full_disk_ends_with_a_sentence_and_the_dream_goes_on(tmp_path: Path) -> None:
     one = session()
     recorder = Recorder(one, tmp_path, FailingDisk(9, "ENOSPC"))
-    drive(one, recorder, 2 * FRAMES + 5)
+    run_drive(one, recorder, 2 * FRAMES + 5)
     recorder.close()
-    said = [note.text for note in one.notes() if note.kind == "error"]
-    assert len(said) == 1 and "the disk is full" in said[0] and "the dream goes on" in said[0]
+    errors = [note.text for note in one.notes() if note.kind == "error"]
+    assert len(errors) == 1 and "the disk is full" in errors[0] and "the dream goes on" in errors[0]
     assert one.tick() is not None
-    assert [repair(found).state for found in look(tmp_path)] == ["recovered"]
+    assert [repair(drive).state for drive in look(tmp_path)] == ["recovered"]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 def test_killed_at_any_moment_it_loses_two_seconds_at_most(tmp_path: Path) -> None:
     """LUCIDRIVE_KILLS says how often."""
-    moments, told = made()
-    at_random, at_points = kills.measure(moments, told, tmp_path, KILLS)
+    moments, info = record_moments()
+    at_random, at_points = kills.measure(moments, info, tmp_path, KILLS)
     assert at_random.met, at_random.measured
     assert at_points.met, at_points.measured
     assert at_points.numbers["kills"] > 30
@@ -171,50 +173,50 @@ def test_what_was_being_written_is_finished_or_taken_back(tmp_path: Path) -> Non
 
 
 def test_nothing_half_written_stays_beside_a_whole_drive(recorded: Path) -> None:
-    (found,) = look(recorded)
-    (found.folder / f"{SAVING}1999999999-ab" / "ready").mkdir(parents=True)
-    before = sorted(path.name for path in found.folder.iterdir() if not path.name.startswith(SAVING))
-    assert repair(found).state == "whole"
-    assert sorted(path.name for path in found.folder.iterdir()) == before
+    (drive,) = look(recorded)
+    (drive.folder / f"{SAVING}1999999999-ab" / "ready").mkdir(parents=True)
+    before = sorted(path.name for path in drive.folder.iterdir() if not path.name.startswith(SAVING))
+    assert repair(drive).state == "whole"
+    assert sorted(path.name for path in drive.folder.iterdir()) == before
 
 
 def test_a_drive_that_is_being_recorded_is_left_alone(tmp_path: Path) -> None:
     one = session()
     recorder = Recorder(one, tmp_path)
-    drive(one, recorder, FRAMES)
-    wait_until(lambda: [found.frames for found in look(tmp_path)] == [FRAMES])
-    (found,) = look(tmp_path)
-    assert (repair(found).state, found.state) == ("recording", "recording")
+    run_drive(one, recorder, FRAMES)
+    wait_until(lambda: [drive.frames for drive in look(tmp_path)] == [FRAMES])
+    (drive,) = look(tmp_path)
+    assert (repair(drive).state, drive.state) == ("recording", "recording")
     recorder.close()
-    assert [found.state for found in look(tmp_path)] == ["whole"]
+    assert [drive.state for drive in look(tmp_path)] == ["whole"]
 
 
 @pytest.mark.slow
 def test_damaged_weights_states_and_clips_are_refused(tmp_path: Path) -> None:
     world = write_tiny_world(tmp_path / "world")
-    found = damage.measure(WorldModel.load(world), world, *made(), tmp_path, 80)
-    assert all(one.met for one in found), [one.measured for one in found]
+    results = damage.measure(WorldModel.load(world), world, *record_moments(), tmp_path, 80)
+    assert all(one.met for one in results), [one.measured for one in results]
 
 
 def test_the_command_lists_repairs_and_joins(recorded: Path) -> None:
     run = CliRunner().invoke
-    (found,) = look(recorded)
-    (found.folder / MANIFEST).unlink()
-    told = run(app, ["recover", str(recorded), "--json"])
-    assert told.exit_code == 0
-    assert json.loads(told.stdout) == [
-        {"drive": found.folder.name, "state": "recovered", "seconds": 2.5, "damaged": []}
+    (drive,) = look(recorded)
+    (drive.folder / MANIFEST).unlink()
+    process = run(app, ["recover", str(recorded), "--json"])
+    assert process.exit_code == 0
+    assert json.loads(process.stdout) == [
+        {"drive": drive.folder.name, "state": "recovered", "seconds": 2.5, "damaged": []}
     ]
     assert run(app, ["recover", str(recorded), "--join", "last"]).exit_code == 0
     assert len(list(recorded.glob("*.mp4"))) == 1
-    (found.folder / "00000.mp4").write_bytes(b"")
+    (drive.folder / "00000.mp4").write_bytes(b"")
     assert run(app, ["recover", str(recorded)]).exit_code == 1
     assert "No drive" in run(app, ["recover", str(recorded / "nothing")]).output
 
 
 def test_nothing_readable_is_no_clip(recorded: Path) -> None:
-    (found,) = look(recorded)
-    for path in found.folder.glob("*.mp4"):
+    (drive,) = look(recorded)
+    for path in drive.folder.glob("*.mp4"):
         path.write_bytes(b"")
     (damaged,) = look(recorded)
     with pytest.raises(ExportError, match="Nothing of"):

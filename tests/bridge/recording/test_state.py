@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from brain.plan import Plan, parse_line
-from bridge.bench.faults.damage import KINDS, damaged
+from bridge.bench.faults.damage import KINDS, corrupt
 from bridge.errors import DataError, ExportError, WeightsError
 from bridge.recording.plan_state import timeline_from, timeline_plain
 from bridge.recording.state import HEAD, MARK, load_state, pack, save_state, unpack
@@ -46,7 +46,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> WorldModel:
     return WorldModel.load(write_tiny_world(tmp_path_factory.mktemp("world")))
 
 
-def driven(model: WorldModel, ticks: int = 6, seed: int = 4) -> Session:
+def drive_for(model: WorldModel, ticks: int = 6, seed: int = 4) -> Session:
     session = Session(partial(LatentDream, model), seed)
     session.plan("left;stop@next")
     session.plan("rain(2)~2")
@@ -67,7 +67,7 @@ def go_on(session: Session, ticks: int) -> list[Frame]:
 
 
 def test_it_goes_on_to_the_last_bit(model: WorldModel, tmp_path: Path) -> None:
-    session = driven(model)
+    session = drive_for(model)
     path = save_state(session, tmp_path / "a.dream")
     other = Session(partial(LatentDream, model), 9)
     go_on(other, 2)
@@ -87,7 +87,7 @@ def test_it_goes_on_to_the_last_bit(model: WorldModel, tmp_path: Path) -> None:
 
 
 def test_a_drive_goes_on_that_was_saved_before_the_dial_had_one_name(model: WorldModel) -> None:
-    tensors, values = driven(model).dream.state()
+    tensors, values = drive_for(model).dream.state()
     dream = restore(model, tensors, {("steps" if name == "quality" else name): value for name, value in values.items()})
     assert dream.quality == values["quality"] and dream.state()[1] == values
 
@@ -108,17 +108,17 @@ def test_other_weights_are_refused_and_the_drive_stays(model: WorldModel, tmp_pa
     session = Session(partial(LatentDream, WorldModel.load(write_tiny_world(tmp_path / "other", seed=1))), 5)
     before = go_on(session, 2)[-1]
     with pytest.raises(WeightsError, match="other weights"):
-        unpack(session, pack(driven(model)))
+        unpack(session, pack(drive_for(model)))
     assert session.frame is before
 
 
 def test_every_damage_is_refused_before_use(model: WorldModel, tmp_path: Path) -> None:
-    session, chance = driven(model), random.Random(0)
+    session, chance = drive_for(model), random.Random(0)
     whole = pack(session)
     before = session.frame
     for number in range(90):
         with pytest.raises(DataError):
-            unpack(session, damaged(whole, KINDS[number % 3], chance))
+            unpack(session, corrupt(whole, KINDS[number % 3], chance))
     assert session.frame is before
     for nothing in (b"", MARK, b"GIF89a", whole[:HEAD]):
         with pytest.raises(DataError):
@@ -133,7 +133,7 @@ def test_every_damage_is_refused_before_use(model: WorldModel, tmp_path: Path) -
 def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel) -> None:
     from bridge.recording import state
 
-    session = driven(model)
+    session = drive_for(model)
     tensors, plain = state._read(pack(session), "a")
     before = session.frame
     for change in (
@@ -146,13 +146,13 @@ def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel
         lambda t, p: p["timeline"]["entries"].append({"line": "explode"}),
         lambda t, p: p.update(pedals=None),
     ):
-        made: tuple[dict[str, Any], dict[str, Any]] = (
+        parts: tuple[dict[str, Any], dict[str, Any]] = (
             {name: value.clone() for name, value in tensors.items()},
             state.json.loads(state.json.dumps(plain)),
         )
-        change(*made)
+        change(*parts)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(state, "_read", lambda *_, made=made: made)
+            patch.setattr(state, "_read", lambda *_, parts=parts: parts)
             with pytest.raises(DataError):
                 unpack(session, b"")
     assert session.frame is before
@@ -162,22 +162,22 @@ def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel
 def test_the_command_goes_on_where_it_was_to_the_last_bit(tmp_path: Path) -> None:
     world = write_tiny_world(tmp_path / "world")
 
-    def dreamt(name: str, *options: str) -> list[Any]:
+    def dream(name: str, *options: str) -> list[Any]:
         out = tmp_path / f"{name}.mp4"
-        done = CliRunner().invoke(app, ["dream", "--world", str(world), "--out", str(out), *options])
-        assert done.exit_code == 0, done.stderr
+        process = CliRunner().invoke(app, ["dream", "--world", str(world), "--out", str(out), *options])
+        assert process.exit_code == 0, process.stderr
         frames: list[Any] = json.loads(out.with_suffix(".json").read_text())["per_frame"]
         return frames
 
-    kept = str(tmp_path / "kept.dream")
-    whole = dreamt("whole", "--seconds", "2", "--save-state", str(tmp_path / "end.dream"))
-    first = dreamt("first", "--seconds", "1", "--save-state", kept)
-    then = dreamt("then", "--seconds", "1.1", "--load-state", kept, "--save-state", str(tmp_path / "then.dream"))
+    saved = str(tmp_path / "kept.dream")
+    whole = dream("whole", "--seconds", "2", "--save-state", str(tmp_path / "end.dream"))
+    first = dream("first", "--seconds", "1", "--save-state", saved)
+    then = dream("then", "--seconds", "1.1", "--load-state", saved, "--save-state", str(tmp_path / "then.dream"))
     assert first + then[1:] == whole
     assert (tmp_path / "then.dream").read_bytes() == (tmp_path / "end.dream").read_bytes()
-    refused = CliRunner().invoke(app, ["dream", "--load-state", kept, "--scene", "street"])
+    refused = CliRunner().invoke(app, ["dream", "--load-state", saved, "--scene", "street"])
     assert refused.exit_code == 1 and "goes on where it was" in refused.stderr
-    refused = CliRunner().invoke(app, ["dream", "--load-state", kept, "--out", str(tmp_path / "x.mp4")])
+    refused = CliRunner().invoke(app, ["dream", "--load-state", saved, "--out", str(tmp_path / "x.mp4")])
     assert refused.exit_code == 1 and "other weights" in refused.stderr  # than the repository's
 
 

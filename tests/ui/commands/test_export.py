@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bridge.factory.export.clips import kept
+from bridge.factory.export.clips import stored_clips
 from bridge.factory.run import make
 from tests.bridge.factory.tiny_factory import sums, tiny_request
 from ui.cli import app
@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One accepted clip."""
     out = tmp_path_factory.mktemp("runs") / "out"
     make(tiny_request(lines="follow", seeds=1), out, workers=0)
-    assert len(list(kept(out))) == 1
+    assert len(list(stored_clips(out))) == 1
     return out
 
 
@@ -55,7 +55,7 @@ def test_a_run_becomes_a_labelled_dataset(run: Path, export: Any, tmp_path: Path
     done = export(*asked, "--workers", 0, "--out", tmp_path / "one")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    clips = list(kept(run))
+    clips = list(stored_clips(run))
     frames = sum(-(-clip.fields["frames"] // 5) for clip in clips)  # a fifth of the rate
     assert (found["clips"], found["moments"], found["pictures"]) == (1, frames, 2 * frames)
     keys, speeds = set(), {}
@@ -80,7 +80,7 @@ def test_a_run_becomes_a_labelled_dataset(run: Path, export: Any, tmp_path: Path
 
 def test_one_clip_becomes_a_scenario_without_a_picture(run: Path, export: Any, tmp_path: Path) -> None:
     pytest.importorskip("scenariogeneration", reason="scenariogeneration, which writes the format, is not installed")
-    clip = next(iter(kept(run)))
+    clip = next(iter(stored_clips(run)))
     done = export(clip.video, "--to", "openscenario", "--out", tmp_path / "out", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["pictures"] == 0
@@ -129,5 +129,5 @@ def test_clips_that_come_out_otherwise_are_refused(run: Path, export: Any, tmp_p
         fields["facts"]["ahead"][3] += 1.0
         beside.write_text(json.dumps(fields))
     done = export(other, "--to", "webdataset", "--out", tmp_path / "out", "--plain")
-    assert done.exit_code == 1 and "came out otherwise" in done.stderr
+    assert done.exit_code == 1 and "came out differently" in done.stderr
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".labelling-*"))

@@ -20,7 +20,7 @@ from world.data import DriveDataset
 from world.data.footage import first_frames, import_video
 from world.data.gym import import_gym
 from world.data.lerobot import import_lerobot
-from world.data.sampling import between, resampled
+from world.data.sampling import between, resample
 from world.data.video import VideoWriter
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
@@ -409,7 +409,7 @@ def test_folders_that_are_no_lerobot_dataset(tmp_path: Path) -> None:
 
 def test_the_nearest_frames_are_kept() -> None:
     frames = [(n / 24, n) for n in range(25)]
-    assert [number for _, number in resampled(frames, 10)] == [0, 2, 5, 7, 10, 12, 14, 17, 19, 22, 24]
+    assert [number for _, number in resample(frames, 10)] == [0, 2, 5, 7, 10, 12, 14, 17, 19, 22, 24]
 
 
 def test_what_was_done_between_frames_is_averaged() -> None:

@@ -117,7 +117,7 @@ def test_it_opens_labelled_drives(tmp_path: Path) -> None:
     write(LeRobot, tmp_path / "set", FRONT)
     told = json.loads(run("-c", OPEN_LABELS, str(tmp_path / "set"), room=tmp_path).splitlines()[-1])
     last = made("front")[-1][1][-1]
-    assert told["frames"] == sum(len(found) for _, found in made("front"))
+    assert told["frames"] == sum(len(result) for _, result in made("front"))
     assert told["cameras"] == [f"observation.images.{name}" for name in FRONT.cameras]
     assert told["agents"][0] == last.tracks[0].number
     for name, seen in last.views.items():

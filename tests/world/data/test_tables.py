@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.world.data.films import film
 from world.data import DriveDataset
-from world.data.clock import moments, time_column
+from world.data.clock import row_times, time_column
 from world.data.footage import import_video
 from world.data.tables import Columns, Table
 from world.errors import DataError
@@ -112,9 +112,9 @@ def test_any_text_is_a_table_or_a_sentence(text: str) -> None:
 
 def clock(path: Path, cells: list[str], name: str = "t", source: str = "", told: list[str] | None = None) -> np.ndarray:
     table = read(path, "\n".join([f"{name};a", *(f"{cell};0" for cell in cells)]))
-    found = moments(table, table.source(source or name), END, (told if told is not None else []).append)
-    assert (found.seconds == np.sort(found.seconds)).all()
-    return found.seconds
+    result = row_times(table, table.source(source or name), END, (told if told is not None else []).append)
+    assert (result.seconds == np.sort(result.seconds)).all()
+    return result.seconds
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.world.grid import graph
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM
 from world.dynamics.roadside import CONDITIONS, FEATURES, LIKE, ROWS, USES, Lined, boxes_of, conditions, line, rows_of
 from world.errors import DataError
-from world.evaluate.roadside import lost, wrong_with
+from world.evaluate.roadside import round_trip_errors, wrong_with
 from world.scene import corner_sight, roadside
 from world.scene.build import build
 from world.scene.frontage import Ground
@@ -91,7 +91,7 @@ def test_what_the_rules_put_there_comes_back_from_a_stretch() -> None:
     assert len(back) >= 0.9 * len(front)
     for house in back:
         assert np.hypot(front["x"] - house[0], front["y"] - house[1]).min() < 0.6
-    errors = [error for stretch, own in zip(every, found, strict=True) for error in lost(stretch, own)]
+    errors = [error for stretch, own in zip(every, found, strict=True) for error in round_trip_errors(stretch, own)]
     assert np.median(errors) < 0.3
 
 

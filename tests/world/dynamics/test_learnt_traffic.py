@@ -17,7 +17,7 @@ from world.dynamics.tables import tables
 from world.dynamics.traffic import Traffic, TrafficInput, load_traffic, observed
 from world.dynamics.traffic_net import PERSON, VEHICLE, forward, network_of, sample
 from world.errors import WeightsError
-from world.evaluate.traffic_counts import counted
+from world.evaluate.traffic_counts import count_traffic
 from world.scene.check import check
 from world.scene.state import AGENTS, SceneState, from_bytes, stack, to_bytes
 
@@ -85,7 +85,7 @@ def test_what_is_told_stays_in_range_and_fills_what_it_says() -> None:
 def test_the_guard_stops_who_would_drive_into_others_and_says_so() -> None:
     guarded, free = headlong(guard=True), headlong(guard=False)
     place, there = town().map, tables(town().map)
-    with_guard, without = (counted(place, frames(one, 150), lambda k: there) for one in (guarded, free))
+    with_guard, without = (count_traffic(place, frames(one, 150), lambda k: there) for one in (guarded, free))
     assert without.contacts > 2 * with_guard.contacts
     assert guarded.tally.changed > 0 and free.tally.changed == 0
     assert 0.0 < guarded.tally.share < 1.0

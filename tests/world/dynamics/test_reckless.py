@@ -18,7 +18,7 @@ from world.dynamics.step import step
 from world.dynamics.tables import tables
 from world.dynamics.traffic import Traffic, TrafficInput, observed
 from world.errors import DataError, WeightsError
-from world.evaluate.traffic_counts import Counts, counted
+from world.evaluate.traffic_counts import Counts, count_traffic
 from world.scene.check import check
 from world.scene.state import from_bytes, to_bytes
 from world.scene_world import Others
@@ -32,8 +32,8 @@ def minutes(reckless: float, traffic: Traffic | None = None) -> Counts:
         for _ in range(300):
             state = step(state, [Control()], traffic)
             frames.append(state.agents[0])
-        parts.append(counted(place.map, np.stack(frames), lambda k: there))
-    return Counts.joined(parts)
+        parts.append(count_traffic(place.map, np.stack(frames), lambda k: there))
+    return Counts.total(parts)
 
 
 @pytest.mark.slow

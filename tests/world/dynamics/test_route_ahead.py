@@ -20,7 +20,7 @@ from world.dynamics.horizon import Horizon
 from world.dynamics.route_ahead import route_ahead
 from world.dynamics.start import start
 from world.dynamics.step import step
-from world.evaluate.streets import fulfilled
+from world.evaluate.streets import fulfils
 from world.scene.build import build
 from world.scene.facts import facts
 from world.scene.graph import Junction, RoadGraph, Street
@@ -100,7 +100,7 @@ def test_a_turn_that_is_asked_for_is_grown(place: GrowingPlace, command: int, mo
     larger = extended(place, asked)
     way = route_ahead(start(larger, 1, density=0.0, lane=int(state.ego["lane"][0]), s=2.0), command)
     assert way is not None and way.found and way.end not in place.growth.grown
-    assert fulfilled(larger.map, way.end, way.street, JunctionSpec(asked.arm))
+    assert fulfils(larger.map, way.end, way.street, JunctionSpec(asked.arm))
     assert extension_from([*asked]) == asked
 
 

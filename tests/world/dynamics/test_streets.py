@@ -17,7 +17,7 @@ from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, save
 from world.dynamics.streets import LIKE, begun, expand, grow, load_streets
 from world.dynamics.writing import Writing, drawn
 from world.errors import DataError, WeightsError
-from world.evaluate.streets import fulfilled
+from world.evaluate.streets import fulfils
 from world.scene.arms import centre_line
 from world.scene.build import build
 from world.scene.character import CONDITIONS, Character, character_of
@@ -95,7 +95,7 @@ WISHES = [
 def test_what_is_wished_for_at_a_free_junction_is_there(wish: JunctionSpec) -> None:
     for seed in range(3):
         growth, granted = expand(network(seed), begun(seed=seed), 1, seed, wish=wish)
-        assert granted and fulfilled(build(growth.graph), 1, 0, wish)
+        assert granted and fulfils(build(growth.graph), 1, 0, wish)
 
 
 def test_where_there_is_no_room_it_is_said() -> None:

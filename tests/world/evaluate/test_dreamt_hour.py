@@ -29,19 +29,19 @@ def world() -> SceneWorld:
 @pytest.mark.slow
 def test_a_long_drive_is_told_of_as_ratios(world: SceneWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "LOOK", 50)
-    found = measured.dreamt_hour(world, 1, seconds=18.0)
-    assert found["metres"] > 20 and found["junctions"] >= 6 and found["streets"] == found["streets_on_the_map"] > 5
-    assert found["memory_mib"] > 50 and 0.5 < found["kib_a_street"] < 20 and found["asked"] > 0
-    assert all(found[name] > 0 for name in ("picture", "step", "memory", "longest_step_ms", "longest_picture_ms"))
-    rows = scene.table({"dreamt_hour": found})
+    result = measured.dreamt_hour(world, 1, seconds=18.0)
+    assert result["metres"] > 20 and result["junctions"] >= 6 and result["streets"] == result["streets_on_the_map"] > 5
+    assert result["memory_mib"] > 50 and 0.5 < result["kib_a_street"] < 20 and result["asked"] > 0
+    assert all(result[name] > 0 for name in ("picture", "step", "memory", "longest_step_ms", "longest_picture_ms"))
+    rows = scene.table({"dreamt_hour": result})
     assert any("places that come twice" in what and value == "0" for what, value, _ in rows)
 
 
 def test_a_place_is_the_same_when_seen_again(world: SceneWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "LOOKED", 5.0)
-    found = measured.dreamt_again(world, 1, away=(6.0,))
-    assert set(found) == {"6_s", "loaded"} and min(found.values()) >= 40
-    assert len(scene.table({"dreamt_again": found})) == 2
+    result = measured.dreamt_again(world, 1, away=(6.0,))
+    assert set(result) == {"6_s", "loaded"} and min(result.values()) >= 40
+    assert len(scene.table({"dreamt_again": result})) == 2
 
 
 def test_junctions_that_look_alike_are_counted() -> None:

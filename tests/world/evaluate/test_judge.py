@@ -16,7 +16,17 @@ from world.dynamics.path import at
 from world.dynamics.tables import tables
 from world.errors import DataError
 from world.evaluate.frechet import frechet
-from world.evaluate.judge import FOUND, JudgeSizes, events, hours, judged, manoeuvres, motion, own_accuracy, weathers
+from world.evaluate.judge import (
+    MANOEUVRE_NAMES,
+    JudgeSizes,
+    events,
+    hours,
+    judge_drives,
+    manoeuvres,
+    motion,
+    own_accuracy,
+    weathers,
+)
 from world.judge import AGES, CLASSES, GAP, MANOEUVRES, Judge, JudgeOutput
 from world.scene.facts import conditions
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
@@ -104,14 +114,14 @@ def test_weather_and_hour_are_named_where_they_are_seen() -> None:
 
 def test_events_are_seen_on_their_side_from_their_onset_on() -> None:
     (knows, its), (blind, blinds) = both()
-    found = events(knows, its.draw, 2, 0)
-    shares = {name: one for name, one in found.items() if isinstance(one, dict)}
+    result = events(knows, its.draw, 2, 0)
+    shares = {name: one for name, one in result.items() if isinstance(one, dict)}
     assert len(shares) == len(Event) - 1
     assert all(one["share"] == one["came"] for one in shares.values())
     assert {name for name, one in shares.items() if "left" in one} == {event.name.lower() for event in SIDED_EVENTS}
-    assert found["mean"] == pytest.approx(np.mean([one["share"] for one in shares.values()]))
-    assert found["mean"] > 0.8
-    assert found["false_alarms"] == 0.0
+    assert result["mean"] == pytest.approx(np.mean([one["share"] for one in shares.values()]))
+    assert result["mean"] > 0.8
+    assert result["false_alarms"] == 0.0
     unseen = events(blind, blinds.draw, 2, 0)
     assert unseen["road_work"]["share"] == unseen["road_work"]["came"]
     assert unseen["ped_cross"]["share"] == 0.0
@@ -120,27 +130,27 @@ def test_events_are_seen_on_their_side_from_their_onset_on() -> None:
 
 def test_manoeuvres_are_seen_where_they_are_done() -> None:
     (knows, its), (blind, blinds) = both()
-    found = manoeuvres(knows, its.draw, 2, 0)
-    assert tuple(found) == FOUND
-    assert all(one["share"] == one["done"] for one in found.values())
-    assert sum(one["done"] for one in found.values()) > 5
+    result = manoeuvres(knows, its.draw, 2, 0)
+    assert tuple(result) == MANOEUVRE_NAMES
+    assert all(one["share"] == one["done"] for one in result.values())
+    assert sum(one["done"] for one in result.values()) > 5
     assert all(one["share"] == 0.0 for one in manoeuvres(blind, blinds.draw, 1, 0).values())
 
 
 def test_motion_is_correlated_where_it_is_seen() -> None:
     (knows, its), (blind, blinds) = both()
-    found = motion(knows, its.draw, 2, 4.0, 0)
-    assert found["speed"] == pytest.approx(1)
-    assert found["yaw_rate_error"] == pytest.approx(0, abs=1e-9)
-    assert found["films"] == 2 * len(range(max(AGES), 41, GAP))
+    result = motion(knows, its.draw, 2, 4.0, 0)
+    assert result["speed"] == pytest.approx(1)
+    assert result["yaw_rate_error"] == pytest.approx(0, abs=1e-9)
+    assert result["films"] == 2 * len(range(max(AGES), 41, GAP))
     assert motion(blind, blinds.draw, 1, 4.0, 0)["speed"] == 0.0
 
 
 def test_the_same_seed_measures_the_same() -> None:
     (knows, its), (again, other) = ((cast(Judge, one), one) for one in (Knowing(), Knowing()))
     sizes, said = JudgeSizes(1, 1, 2, 1, 1, 2.0), list[str]()
-    first = judged(knows, its.draw, None, sizes, 3, lambda fraction, text: said.append(text))
-    second = judged(again, other.draw, None, sizes, 3)
+    first = judge_drives(knows, its.draw, None, sizes, 3, lambda fraction, text: said.append(text))
+    second = judge_drives(again, other.draw, None, sizes, 3)
     assert first == second
     assert said == list(first)
     assert [one.hash() for one in its.states] == [one.hash() for one in other.states]
@@ -167,7 +177,7 @@ def test_pictures_that_are_the_traced_ones_are_as_near_as_those(tmp_path: Path) 
             return JudgeOutput(*(np.zeros((len(films), 1)) for _ in range(7)), features=features)
 
     drawn = iter([picture for pictures in shaken for picture in pictures])
-    found = frechet(cast(Judge, Mean()), lambda state: next(drawn), folder)
-    assert found["ratio"] == pytest.approx(1)
+    result = frechet(cast(Judge, Mean()), lambda state: next(drawn), folder)
+    assert result["ratio"] == pytest.approx(1)
     far = frechet(cast(Judge, Mean()), lambda state: np.zeros_like(film.pictures[0]), folder)
     assert far["ratio"] > 3

@@ -22,7 +22,7 @@ from world.errors import DataError, WeightsError
 from world.evaluate import painter as measured
 from world.evaluate import painter_judge, painter_speed, scene, steadiness
 from world.evaluate.painter_rows import PAINTER_ROWS
-from world.evaluate.pictures import BANDS, EQUAL, bands, psnr, seen_before, warped
+from world.evaluate.pictures import BANDS, EQUAL, bands, psnr, visible_before, warp
 from world.evaluate.scene_driver import DREAMT
 from world.evaluate.sheets import TITLE, sheets
 from world.judge import Judge, JudgeConfig
@@ -90,12 +90,12 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def noisy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tracer that sees plain shading through noise."""
 
-    def traced(state: SceneState, rig: Rig, samples: int, seed: int) -> np.ndarray:
+    def trace_radiance(state: SceneState, rig: Rig, samples: int, seed: int) -> np.ndarray:
         plain = measured.renderer(None).shot(state, rig).plain
         noise = np.random.default_rng(seed).normal(0, 0.2, plain.shape)
         return np.asarray(plain * (1 + noise), np.float32)
 
-    monkeypatch.setattr(steadiness, "traced", traced)
+    monkeypatch.setattr(steadiness, "trace_radiance", trace_radiance)
     monkeypatch.setattr(steadiness, "no_tracer", lambda: None)
 
 
@@ -105,10 +105,10 @@ def dreams(painter: Painter) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_an_untrained_painter_gains_nothing_and_the_right_one_much(references: Path) -> None:
-    found = measured.fidelity(measured.References.of(references), untrained(), each)
-    assert set(found["conditions"]) == {"clear dawn", "rain dawn"}
-    assert found["samples"] == 256 and found["clear_day"] is None
-    assert all(abs(one["gain"]) < 0.01 for one in found["conditions"].values())
+    result = measured.fidelity(measured.References.of(references), untrained(), each)
+    assert set(result["conditions"]) == {"clear dawn", "rain dawn"}
+    assert result["samples"] == 256 and result["clear_day"] is None
+    assert all(abs(one["gain"]) < 0.01 for one in result["conditions"].values())
     right = measured.fidelity(measured.References.of(references), Gain([BRIGHTER]), each)
     assert right["mean"]["painted_covered"] > 45
     assert right["mean"]["gain_covered"] > 15
@@ -125,8 +125,8 @@ def test_the_sky_is_the_one_in_play(references: Path) -> None:
     under = measured.under_our_sky(np.full_like(shot.plain, 7.0), shot)
     bare = shot.gbuffer.coverage == 0
     assert bare.any() and (under[bare] == shot.plain[bare]).all() and (under[~bare] == 7.0).all()
-    found = measured.decibels(teacher.path_of(references, 0), untrained())
-    assert found["plain_own_sky"] < found["plain"]  # in which this tracer's is brighter
+    result = measured.decibels(teacher.path_of(references, 0), untrained())
+    assert result["plain_own_sky"] < result["plain"]  # in which this tracer's is brighter
 
 
 @pytest.mark.parametrize(
@@ -152,62 +152,62 @@ def test_a_folder_without_lessons_is_refused(references: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_the_tracers_noise_is_neither_detail_nor_flicker(noisy: None) -> None:
-    found = dreams(untrained())
+    result = dreams(untrained())
     for second in ("0.5", "2"):
-        detail = found["detail"][second]
+        detail = result["detail"][second]
         assert detail["painted"] == pytest.approx(detail["plain"], rel=1e-3)
         assert detail["plain"] == pytest.approx(1.0, abs=0.04)
         assert detail["plain_likeness"]["fine"] > 0.95
-    assert found["flicker"]["plain"] == pytest.approx(1.0, abs=0.04)
-    assert found["flicker"]["painted"] == pytest.approx(1.0, abs=0.04)
+    assert result["flicker"]["plain"] == pytest.approx(1.0, abs=0.04)
+    assert result["flicker"]["painted"] == pytest.approx(1.0, abs=0.04)
     again = dreams(untrained())
-    assert again["moments"] == found["moments"]
+    assert again["moments"] == result["moments"]
 
 
 @pytest.mark.slow
 def test_without_a_second_render_noise_would_count(noisy: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    once = steadiness.traced
-    monkeypatch.setattr(steadiness, "traced", lambda state, rig, samples, seed: once(state, rig, samples, 5))
-    found = dreams(untrained())
-    assert found["detail"]["2"]["plain_bands"]["fine"] < 0.95
-    assert found["flicker"]["plain"] < 0.95
+    once = steadiness.trace_radiance
+    monkeypatch.setattr(steadiness, "trace_radiance", lambda state, rig, samples, seed: once(state, rig, samples, 5))
+    result = dreams(untrained())
+    assert result["detail"]["2"]["plain_bands"]["fine"] < 0.95
+    assert result["flicker"]["plain"] < 0.95
 
 
 def test_flicker_is_found(noisy: None) -> None:
     gains = np.exp(np.random.default_rng(3).normal(0, 0.5, 7)).tolist()
-    found = dreams(Gain(gains))["flicker"]
-    assert found["painted"] > 2
-    assert found["painted_broad"] > found["painted"]  # of whole areas
-    assert found["plain"] < 1.1
-    assert found["painted_own_levels"] > 10 > found["plain_own_levels"]
+    result = dreams(Gain(gains))["flicker"]
+    assert result["painted"] > 2
+    assert result["painted_broad"] > result["painted"]  # of whole areas
+    assert result["plain"] < 1.1
+    assert result["painted_own_levels"] > 10 > result["plain_own_levels"]
 
 
 def test_blur_is_found(noisy: None) -> None:
-    found = dreams(Blur())["detail"]["2"]
-    assert found["painted"] < 0.8 < found["plain"]
-    assert found["painted_bands"]["fine"] < found["painted_bands"]["coarse"]
+    result = dreams(Blur())["detail"]["2"]
+    assert result["painted"] < 0.8 < result["plain"]
+    assert result["painted_bands"]["fine"] < result["painted_bands"]["coarse"]
 
 
 def test_true_flow_brings_the_frame_before_here() -> None:
-    before, state = steadiness.dreamt(1, Control(), 4.0)
+    before, state = steadiness.dream_states(1, Control(), 4.0)
     drawing = measured.renderer(None)
     was, now = drawing.shot(before, SMALL), drawing.shot(state, SMALL, before=before)
-    seen, motion = seen_before(now, was), now.gbuffer.motion
+    seen, motion = visible_before(now, was), now.gbuffer.motion
     assert 0.5 < seen.mean() <= (now.gbuffer.coverage >= 1).mean()
-    error = [np.square(now.picture - warped(was.picture, share * motion))[seen].mean() for share in (1, 0, -1)]
+    error = [np.square(now.picture - warp(was.picture, share * motion))[seen].mean() for share in (1, 0, -1)]
     assert error[0] < 0.4 * error[1] < error[2]
-    earlier, _ = steadiness.dreamt(1, Control(), 1.0)
+    earlier, _ = steadiness.dream_states(1, Control(), 1.0)
     long_ago = drawing.shot(earlier, SMALL)
-    assert seen_before(drawing.shot(state, SMALL, before=earlier), long_ago).mean() < seen.mean()
-    assert seen_before(now, long_ago).mean() < 0.8 * seen.mean()  # its depth is not as it must have been
+    assert visible_before(drawing.shot(state, SMALL, before=earlier), long_ago).mean() < seen.mean()
+    assert visible_before(now, long_ago).mean() < 0.8 * seen.mean()  # its depth is not as it must have been
 
 
 def test_warping_moves_pictures_and_masks_to_where_things_are() -> None:
     before = np.arange(20.0).reshape(4, 5)
     motion = np.zeros((4, 5, 2), np.float32)
     motion[..., 0] = 0.5  # it was half a pixel to the right
-    assert warped(before, motion)[1].tolist() == [5.5, 6.5, 7.5, 8.5, 9.0]
-    assert warped(before[..., None], motion).shape == (4, 5, 1)
+    assert warp(before, motion)[1].tolist() == [5.5, 6.5, 7.5, 8.5, 9.0]
+    assert warp(before[..., None], motion).shape == (4, 5, 1)
 
 
 def test_decibels_and_bands() -> None:
@@ -224,12 +224,12 @@ def test_decibels_and_bands() -> None:
 
 @pytest.mark.slow
 def test_frames_are_counted_and_the_processor_is_named(tmp_path: Path) -> None:
-    found = painter_speed.frames_a_second(0, untrained(), frames=3, warm=1, sizes={"144x256": SMALL})
-    assert 0 < found["144x256"]["painted"] <= found["144x256"]["painted_best"]
-    assert found["144x256"]["plain"] > 0
-    rows = PAINTER_ROWS["frames_a_second"](found)
-    assert len(rows) == 3 and f"amid {found['dreamt']['agents']:.0f} road users" in rows[2][0]
-    assert found["dreamt"]["agents"] > 5 and float(rows[2][1]) > 0
+    result = painter_speed.frames_a_second(0, untrained(), frames=3, warm=1, sizes={"144x256": SMALL})
+    assert 0 < result["144x256"]["painted"] <= result["144x256"]["painted_best"]
+    assert result["144x256"]["plain"] > 0
+    rows = PAINTER_ROWS["frames_a_second"](result)
+    assert len(rows) == 3 and f"amid {result['dreamt']['agents']:.0f} road users" in rows[2][0]
+    assert result["dreamt"]["agents"] > 5 and float(rows[2][1]) > 0
     about = tmp_path / "cpuinfo"
     about.write_text("model name: one\nflags\t\t: sse avx512_bf16 amx_bf16x\n")
     assert painter_speed.units(about) == ["avx512_bf16"]
@@ -250,16 +250,16 @@ def test_all_is_measured_and_told(references: Path, noisy: None) -> None:
     sizes = scene.SceneSizes(dreams=1, seconds=(0.5,), samples=4)
     only = ("painter", "steadiness", "gpu_difference")
     sources = measured.Sources(untrained(), measured.References.of(references))
-    found = scene.evaluate_scene(sizes, 0, only, workers=0, sources=sources)
-    json.dumps(found)
-    rows = dict((what, shown) for what, shown, _ in scene.table(found))
+    result = scene.evaluate_scene(sizes, 0, only, workers=0, sources=sources)
+    json.dumps(result)
+    rows = dict((what, shown) for what, shown, _ in scene.table(result))
     assert rows["painter against references: clear day"] == "not among the references"
     assert "plain" in rows["painter against references: mean of 2 of 16 conditions"]
     assert rows["gain over plain shading: mean of 2 of 16 conditions"].endswith("0.0 dB")
     shown = rows["flicker over the path tracer's"]
     assert (
         shown
-        == f"{found['steadiness']['flicker']['painted']:.2f} (plain {found['steadiness']['flicker']['plain']:.2f})"
+        == f"{result['steadiness']['flicker']['painted']:.2f} (plain {result['steadiness']['flicker']['plain']:.2f})"
     )
     assert "detail over the path tracer's, at second 0.5 of a dream" in rows
 
@@ -269,8 +269,8 @@ def test_what_is_not_there_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPat
     rows = scene.table(scene.evaluate_scene(sizes, 0, only, workers=0))
     assert "lucidrive train painter" in rows[0][1]
     assert {shown for _, shown, _ in rows if "lucidrive" not in shown} == {"not measured"}
-    found = scene.evaluate_scene(sizes, 0, ("painter",), workers=0, sources=measured.Sources(untrained()))
-    assert measured.COMMAND in scene.table(found)[0][1]
+    result = scene.evaluate_scene(sizes, 0, ("painter",), workers=0, sources=measured.Sources(untrained()))
+    assert measured.COMMAND in scene.table(result)[0][1]
     monkeypatch.setattr(steadiness, "no_tracer", lambda: "It needs Mitsuba.")
     assert steadiness.steadiness(0, untrained(), each) == {"missing": "It needs Mitsuba."}
 
@@ -279,22 +279,24 @@ def test_the_judge_looks_at_painted_and_at_plain_pictures(monkeypatch: pytest.Mo
     assert painter_judge.look(0, measured.Sources(untrained()), 1, lambda share, text: None) == {
         "missing": painter_judge.NO_JUDGE
     }
-    _, state = steadiness.dreamt(0, Control(), 0.2)
+    _, state = steadiness.dream_states(0, Control(), 0.2)
 
-    def judged(judge: Judge, draw: Callable[[SceneState], np.ndarray], films: Path, sizes: Any, *rest: Any) -> Any:
+    def judge_drives(
+        judge: Judge, draw: Callable[[SceneState], np.ndarray], films: Path, sizes: Any, *rest: Any
+    ) -> Any:
         share = float(draw(state).mean()) / 255
         one = {"share": share, "cases": sizes.weathers}
-        found: dict[str, Any] = {name: {"one": one} for name in painter_judge.GROUPS}
-        found["events"] |= {"mean": share, "false_alarms": 0.0}
+        result: dict[str, Any] = {name: {"one": one} for name in painter_judge.GROUPS}
+        result["events"] |= {"mean": share, "false_alarms": 0.0}
         own = {"weather": {"one": 0.91}, "speed_correlation": 0.97}
-        return found | {"motion": {"speed": 0.9, "yaw_rate": 0.8}, "frechet": {"ratio": 1.2}, "own": own}
+        return result | {"motion": {"speed": 0.9, "yaw_rate": 0.8}, "frechet": {"ratio": 1.2}, "own": own}
 
-    monkeypatch.setattr("world.evaluate.judge.judged", judged)
+    monkeypatch.setattr("world.evaluate.judge.judge_drives", judge_drives)
     sources = measured.Sources(Gain([0.2]), judge=Judge(JudgeConfig()))
-    found = painter_judge.look(0, sources, 3, lambda share, text: None)
-    assert found["painted"]["weathers"]["one"]["share"] < found["plain"]["weathers"]["one"]["share"]
-    assert found["painted"]["hours"]["one"]["cases"] == 3
-    rows = {what: shown for what, shown, _ in painter_judge.judge_rows(found)}
+    result = painter_judge.look(0, sources, 3, lambda share, text: None)
+    assert result["painted"]["weathers"]["one"]["share"] < result["plain"]["weathers"]["one"]["share"]
+    assert result["painted"]["hours"]["one"]["cases"] == 3
+    rows = {what: shown for what, shown, _ in painter_judge.judge_rows(result)}
     assert rows["the judge names one 3 s after it was asked for"].count("%") in (2, 3)
     assert rows["judged against true: speed"] == "0.900 (plain 0.900; on traced films 0.970)"
     assert rows["Fréchet distance to traced pictures over that among them"] == "1.20 (plain 1.20)"
@@ -310,9 +312,9 @@ def test_events_are_looked_for_in_dreamt_streets(monkeypatch: pytest.MonkeyPatch
         return {"cut_in": {"share": 0.5, "came": 0.75, "cases": cases}, "mean": 0.5, "false_alarms": 0.25}
 
     monkeypatch.setattr("world.evaluate.judge.events", events)
-    found = painter_judge.look_in_dreams(0, measured.Sources(Gain([0.2]), judge=Judge(JudgeConfig())), 3)
+    result = painter_judge.look_in_dreams(0, measured.Sources(Gain([0.2]), judge=Judge(JudgeConfig())), 3)
     assert asked == [(3, DREAMT, load_traffic().sha256)]
-    assert painter_judge.dreamt_judge_rows(found) == [
+    assert painter_judge.dreamt_judge_rows(result) == [
         ("the judge sees cut_in within 4 s of its onset in dreamt streets", "50% (came within 8 s 75%)", "85%"),
         ("events seen in dreamt streets, mean", "50%", "92%"),
         ("events seen in dreamt streets where there is none", "25%", ""),

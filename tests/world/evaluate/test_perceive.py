@@ -23,32 +23,32 @@ TRUE = [ONE, ONE, TWO, INSIDE]
 
 
 def test_right_readings_reach_all() -> None:
-    found = figures_of(TRUE, TRUE)
-    for name, figure in found.items():
+    result = figures_of(TRUE, TRUE)
+    for name, figure in result.items():
         assert figure.read == (0.0 if ", " in name else 1.0), name
-    assert found["lanes our way"] == Figure(1.0, 2 / 3, 3)  # in a junction nobody asks for lanes
-    assert found["offset, m"].guessed == pytest.approx(0.2)
-    assert found["people: recall"].of == 2
+    assert result["lanes our way"] == Figure(1.0, 2 / 3, 3)  # in a junction nobody asks for lanes
+    assert result["offset, m"].guessed == pytest.approx(0.2)
+    assert result["people: recall"].of == 2
 
 
 def test_wrong_readings_are_counted() -> None:
     wrong = [replace(ONE, lanes=3, left=0.7, junction=40.0, weather=2, users=()), ONE, INSIDE, INSIDE]
-    found = figures_of(wrong, TRUE)
-    assert found["lanes our way"].read == pytest.approx(1 / 3)
-    assert found["offset, m"].read == pytest.approx(0.15) and found["offset, m"].of == 2
-    assert found["junction near: precision"].read == found["junction near: recall"].read == pytest.approx(2 / 3)
-    assert found["weather"].read == 0.75 and found["kind of weather"].read == 1.0
-    assert found["vehicles: recall"].read == found["vehicles: average precision"].read == 0.5
+    result = figures_of(wrong, TRUE)
+    assert result["lanes our way"].read == pytest.approx(1 / 3)
+    assert result["offset, m"].read == pytest.approx(0.15) and result["offset, m"].of == 2
+    assert result["junction near: precision"].read == result["junction near: recall"].read == pytest.approx(2 / 3)
+    assert result["weather"].read == 0.75 and result["kind of weather"].read == 1.0
+    assert result["vehicles: recall"].read == result["vehicles: average precision"].read == 0.5
 
 
 def test_road_users_are_right_within_two_metres_once() -> None:
     off, twice = replace(CAR, ahead=15.0, score=0.9), replace(CAR, ahead=12.5, score=0.5)
     bus = replace(CAR, kind=KINDS.index(Kind.BUS), ahead=13.0, score=0.8)
-    found = figures_of([replace(ONE, users=(bus, twice, off))], [ONE])
-    assert found["vehicles: recall"].read == 1.0
-    assert found["vehicles: average precision"].read == pytest.approx(0.5)  # the surest is wrong
-    assert found["vehicles: kind of those found"].read == 0.0
-    assert found["people: recall"].read == 0.0
+    result = figures_of([replace(ONE, users=(bus, twice, off))], [ONE])
+    assert result["vehicles: recall"].read == 1.0
+    assert result["vehicles: average precision"].read == pytest.approx(0.5)  # the surest is wrong
+    assert result["vehicles: kind of those found"].read == 0.0
+    assert result["people: recall"].read == 0.0
     far = replace(CAR, ahead=31.0)
     assert figures_of([replace(ONE, users=(far,))], [replace(ONE, users=(far,))])["vehicles: recall"].of == 0
 
@@ -60,9 +60,9 @@ def test_nothing_to_measure_is_no_figure() -> None:
 
 def test_scenes_of_right_readings_fit() -> None:
     sights = [replace(ONE, lane=0, users=()), replace(ONE, junction=12.0, users=())]
-    found = scenes_of([reading(output_of([sight])) for sight in sights], 0)
-    assert found["scene: lanes as read"].read == 1.0
-    assert found["scene: junction, m from what was read"].read < 3.0
+    result = scenes_of([reading(output_of([sight])) for sight in sights], 0)
+    assert result["scene: lanes as read"].read == 1.0
+    assert result["scene: junction, m from what was read"].read < 3.0
 
 
 def test_the_table_has_a_row_a_figure() -> None:

@@ -57,10 +57,10 @@ def test_it_is_learnt_and_measured(monkeypatch, tmp_path) -> None:
     begin = tmp_path / "begin"
     Painter(CONFIG).save(begin, {})
     compute = DistributedContext("cpu", step_seconds=0.01)
-    found = learn_look(tmp_path / "look", 4, 60 * 0.01 / 60, held=2, begin=begin, compute=compute)
-    assert list(found) == ["plain shading", "before", "learnt"]
-    assert found["before"] == pytest.approx(found["plain shading"], abs=0.2)
-    assert found["learnt"]["psnr"] > found["plain shading"]["psnr"] + 1.5
+    result = learn_look(tmp_path / "look", 4, 60 * 0.01 / 60, held=2, begin=begin, compute=compute)
+    assert list(result) == ["plain shading", "before", "learnt"]
+    assert result["before"] == pytest.approx(result["plain shading"], abs=0.2)
+    assert result["learnt"]["psnr"] > result["plain shading"]["psnr"] + 1.5
     assert (tmp_path / "look" / "look.png").exists()
 
 

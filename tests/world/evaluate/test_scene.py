@@ -21,19 +21,19 @@ TINY = scene.SceneSizes(cases=1, events=1, routes=2, forks=2, minutes=0.5, sumo_
 
 def test_a_manoeuvre_is_done_or_there_is_nowhere_to_do_it() -> None:
     place = town()
-    assert scene_drives.done_after(place, Command.LEFT, 1, density=0.0) < scene_drives.TURN_SECONDS
-    assert scene_drives.done_after(place, Command.STOP, 1, density=0.0) < 15
+    assert scene_drives.seconds_until_done(place, Command.LEFT, 1, density=0.0) < scene_drives.TURN_SECONDS
+    assert scene_drives.seconds_until_done(place, Command.STOP, 1, density=0.0) < 15
     street = load_place(towns()["test"][0])  # one lane each way
-    assert scene_drives.done_after(street, Command.LANE_LEFT, 0) is None
+    assert scene_drives.seconds_until_done(street, Command.LANE_LEFT, 0) is None
 
 
 def test_an_event_is_counted_on_its_side_only() -> None:
     case = scene_drives.event_case(town(), Event.PED_CROSS, Side.LEFT, 2, 3)
     assert case.seconds <= scene_drives.EVENT_SECONDS
-    assert case.sided
+    assert case.on_side
     nothing = scene_drives.event_case(town(), Event.NONE, Side.NONE, 0, 3)
     assert math.isnan(nothing.seconds)
-    assert not nothing.sided
+    assert not nothing.on_side
 
 
 def test_boxes_that_overlap_are_contacts() -> None:
@@ -48,13 +48,13 @@ def test_boxes_that_overlap_are_contacts() -> None:
 def test_what_is_asked_for_is_measured_and_told() -> None:
     told: list[float] = []
     only = ("manoeuvres", "events", "routes")
-    found = scene.evaluate_scene(TINY, 0, only, workers=0, report=lambda share, text: told.append(share))
-    assert set(found) == set(only)
+    result = scene.evaluate_scene(TINY, 0, only, workers=0, report=lambda share, text: told.append(share))
+    assert set(result) == set(only)
     assert told == sorted(told) and told[-1] == pytest.approx(1.0)
-    assert found["manoeuvres"]["go"] == {"share": 1.0, "late": 1.0, "cases": 1}
-    assert 0 < found["routes"]["mean_speed"] < 12
-    assert found["routes"]["vehicle_minutes"] > 0
-    rows = scene.table(found)
+    assert result["manoeuvres"]["go"] == {"share": 1.0, "late": 1.0, "cases": 1}
+    assert 0 < result["routes"]["mean_speed"] < 12
+    assert result["routes"]["vehicle_minutes"] > 0
+    rows = scene.table(result)
     assert len(rows) == len(scene.MANOEUVRES) + len(TURNS) + len(Event) - 1 + 4
     assert all(len(row) == 3 for row in rows)
     with pytest.raises(DataError, match=r"'smell'.*routes"):
@@ -64,8 +64,8 @@ def test_what_is_asked_for_is_measured_and_told() -> None:
 @pytest.mark.slow
 def test_states_repeat_and_elsewhere_is_asked() -> None:
     assert all(scene_states.hashes(2, frames=6).values())
-    found = scene.evaluate_scene(TINY, 2, ("hashes",), workers=1, elsewhere=lambda seed: {"at sea": seed == 3})
-    assert found["hashes"] == {
+    result = scene.evaluate_scene(TINY, 2, ("hashes",), workers=1, elsewhere=lambda seed: {"at sea": seed == 3})
+    assert result["hashes"] == {
         "again": True,
         "in a batch": True,
         "while drawn": True,
@@ -81,9 +81,9 @@ def test_futures_part_and_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_step_is_timed_with_fewer_agents_too() -> None:
-    found = scene_states.step_milliseconds(0, steps=20)
-    assert found["aimed"]["agents"] < found["usual"]["agents"]
-    assert len(scene.table({"milliseconds": found})) == 3
+    result = scene_states.step_milliseconds(0, steps=20)
+    assert result["aimed"]["agents"] < result["usual"]["agents"]
+    assert len(scene.table({"milliseconds": result})) == 3
 
 
 def test_a_place_is_the_same_when_seen_again() -> None:
@@ -92,15 +92,15 @@ def test_a_place_is_the_same_when_seen_again() -> None:
 
 @pytest.mark.slow
 def test_a_long_drive_is_told_of_as_ratios() -> None:
-    found = hour(1, seconds=40.0)
-    assert found["metres"] > 20
-    assert found["memory"] >= 1.0
-    assert all(found[name] > 0 for name in ("picture", "step", "detail"))
+    result = hour(1, seconds=40.0)
+    assert result["metres"] > 20
+    assert result["memory"] >= 1.0
+    assert all(result[name] > 0 for name in ("picture", "step", "detail"))
 
 
 @pytest.mark.slow
 @pytest.mark.sim
 def test_sumos_traffic_is_counted_by_the_same_boxes() -> None:
-    found = scene.evaluate_scene(TINY, 0, ("sumo",), workers=1)["sumo"]
-    assert found["vehicle_minutes"] > 5
-    assert 0 <= found["contacts_a_vehicle_minute"] < 1
+    result = scene.evaluate_scene(TINY, 0, ("sumo",), workers=1)["sumo"]
+    assert result["vehicle_minutes"] > 5
+    assert 0 <= result["contacts_a_vehicle_minute"] < 1

@@ -13,7 +13,7 @@ from world.dynamics.prefix_lm import save
 from world.dynamics.start import start
 from world.errors import DataError
 from world.evaluate import scene_driver
-from world.evaluate.scene_drives import EVENT_SECONDS, LATEST, done_after, event_case, on, route
+from world.evaluate.scene_drives import EVENT_SECONDS, LATEST, event_case, on, route, seconds_until_done
 from world.scene.places import towns
 
 
@@ -42,11 +42,11 @@ def test_streets_grow_on_a_drive_that_is_measured(place: GrowingPlace) -> None:
 
 
 def test_cases_and_routes_are_driven_where_streets_grow(place: GrowingPlace) -> None:
-    assert done_after(place, Command.STOP, 1, density=0.0, by=expert.drive) < LATEST
-    assert done_after(place, Command.LEFT, 1, density=0.0, by=expert.drive) is not None  # never nowhere
-    assert done_after(place, Command.LANE_LEFT, 1) is None  # one lane each way
+    assert seconds_until_done(place, Command.STOP, 1, density=0.0, by=expert.drive) < LATEST
+    assert seconds_until_done(place, Command.LEFT, 1, density=0.0, by=expert.drive) is not None  # never nowhere
+    assert seconds_until_done(place, Command.LANE_LEFT, 1) is None  # one lane each way
     case = event_case(place, Event.HARD_BRAKE, Side.NONE, 2, 3, by=expert.drive)
-    assert case.seconds <= EVENT_SECONDS and case.sided
+    assert case.seconds <= EVENT_SECONDS and case.on_side
     driven = route(place, 6.0, 1, expert.drive)
     assert driven.metres > 10 and driven.minutes > 0
 
@@ -70,8 +70,8 @@ def test_every_measurement_has_its_row() -> None:
         "calm": calm,
         "eventful": calm,
     }
-    found = {"learnt": one | {"milliseconds": 0.1}, "rules": one | {"milliseconds": 0.2}}
-    cells = {row[0]: row[1:] for row in scene_driver.table(found)}
+    result = {"learnt": one | {"milliseconds": 0.1}, "rules": one | {"milliseconds": 0.2}}
+    cells = {row[0]: row[1:] for row in scene_driver.table(result)}
     assert cells["go"][:2] == ("100%", "100%") and cells["lane left"][:2] == ("nowhere to", "nowhere to")
     assert cells["left within 150 s"][0] == "75%"
     assert all(cells[f"{word} within 8 s"][0] == "50%" for word in scene_driver.EVENTS)

@@ -24,12 +24,12 @@ from world.town.convert import plain, warnings_of
 
 def test_a_grids_figures_are_known() -> None:
     own = graph()
-    found = values_of(own, np.arange(SIDE * SIDE))
-    assert sorted(found["degree"]) == [2.0] * 4 + [3.0] * 4 + [4.0]
-    assert found["length"] == pytest.approx([BLOCK] * 12) and found["bend"] == pytest.approx([0.0] * 12)
-    assert found["block"] == pytest.approx([BLOCK**2] * (SIDE - 1) ** 2)
-    assert sum(found["angle"]) == pytest.approx(math.tau * SIDE**2)
-    assert set(found["lanes"]) == {1.0, 2.0}
+    result = values_of(own, np.arange(SIDE * SIDE))
+    assert sorted(result["degree"]) == [2.0] * 4 + [3.0] * 4 + [4.0]
+    assert result["length"] == pytest.approx([BLOCK] * 12) and result["bend"] == pytest.approx([0.0] * 12)
+    assert result["block"] == pytest.approx([BLOCK**2] * (SIDE - 1) ** 2)
+    assert sum(result["angle"]) == pytest.approx(math.tau * SIDE**2)
+    assert set(result["lanes"]) == {1.0, 2.0}
 
 
 def test_a_bent_street_encloses_more() -> None:
@@ -52,12 +52,12 @@ def test_wishes_are_judged_by_the_map() -> None:
     place = town().map
     middle, arrival = 4, next(k for k, s in enumerate(graph().streets) if (s.start, s.end) == (1, 4))
     for arm in ("left", "right", "straight"):
-        assert streets.fulfilled(place, middle, arrival, JunctionSpec(arm))
-    assert streets.fulfilled(place, middle, arrival, JunctionSpec("left", lanes=2))
-    assert not streets.fulfilled(place, middle, arrival, JunctionSpec("left", lanes=3))
-    assert not streets.fulfilled(place, middle, arrival, JunctionSpec(arms=3))
+        assert streets.fulfils(place, middle, arrival, JunctionSpec(arm))
+    assert streets.fulfils(place, middle, arrival, JunctionSpec("left", lanes=2))
+    assert not streets.fulfils(place, middle, arrival, JunctionSpec("left", lanes=3))
+    assert not streets.fulfils(place, middle, arrival, JunctionSpec(arms=3))
     corner = next(k for k, s in enumerate(graph().streets) if (s.start, s.end) == (0, 1))
-    assert not streets.fulfilled(place, 0, corner, JunctionSpec("left"))
+    assert not streets.fulfils(place, 0, corner, JunctionSpec("left"))
 
 
 def test_tables_have_a_cell_for_every_head() -> None:
@@ -99,4 +99,4 @@ def test_what_a_drive_adds_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("world.dynamics.dreamt.JUNCTIONS", 3)
     monkeypatch.setattr("world.dynamics.extend.MOST", 2)
     save(tmp_path, "streets", network(0), {})
-    assert streets.on_the_way(tmp_path, tmp_path / "none", junctions=2) > 0
+    assert streets.milliseconds_of_growth(tmp_path, tmp_path / "none", junctions=2) > 0

@@ -11,14 +11,15 @@ from tests.world.grid import town
 from world.dynamics.tables import tables
 from world.evaluate import scene_states
 from world.evaluate.token_loss import round_trip
-from world.evaluate.traffic import figures, table
-from world.evaluate.traffic_counts import Counts, counted, interval
+from world.evaluate.traffic import figures
+from world.evaluate.traffic_counts import Counts, count_traffic, interval
+from world.evaluate.traffic_rows import table
 from world.scene.motion_tokens import LOSS
 from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.places import towns
 from world.scene.query import RED, place_on, signal_colour
 from world.scene.state import AGENTS
-from world.train.traffic_drives import DriveJob, recorded
+from world.train.traffic_drives import DriveJob, record_by_rules
 
 PLACE = town().map
 LANES = PLACE.lanes
@@ -39,24 +40,24 @@ def put(agents: np.ndarray, lane: int, s: float, left: float, slot: int, kind: K
 
 def counts(frames: list[np.ndarray], first_clock: int = 0) -> Counts:
     there = tables(PLACE)
-    return counted(PLACE, np.stack(frames), lambda k: there, first_clock)
+    return count_traffic(PLACE, np.stack(frames), lambda k: there, first_clock)
 
 
 def test_a_contact_counts_once_for_as_long_as_it_lasts() -> None:
     apart, close = still(0, 30.0), still(0, 30.0)
     put(apart, 0, 50.0, 0.0, 1)
     put(close, 0, 33.0, 0.0, 1)
-    found = counts([apart, close, close, apart, close])
-    assert found.contacts == 2 and found.people == 0
-    assert found.minutes == pytest.approx(2 * 5 / 600)
+    result = counts([apart, close, close, apart, close])
+    assert result.contacts == 2 and result.people == 0
+    assert result.minutes == pytest.approx(2 * 5 / 600)
     person = put(still(0, 30.0), 0, 30.5, 0.0, 1, Kind.PERSON)
     assert counts([apart, person]).people == 1
 
 
 def test_off_the_lane_and_standing_for_long() -> None:
     one_lane = int(np.flatnonzero((LANES["street"] >= 0) & (LANES["left"] < 0) & (LANES["right"] < 0))[0])
-    found = counts([still(one_lane, 30.0, -2.6)] * 310)
-    assert found.off == found.looks > 0 and found.stuck == 1 == found.vehicles
+    result = counts([still(one_lane, 30.0, -2.6)] * 310)
+    assert result.off == result.looks > 0 and result.stuck == 1 == result.vehicles
     assert counts([still(one_lane, 30.0)] * 50).off == 0
 
 
@@ -98,7 +99,7 @@ def test_the_table_has_a_row_for_every_figure_and_a_cell_for_whoever_was_measure
 
 @pytest.mark.slow
 def test_drives_come_back_from_their_tokens() -> None:
-    lost = round_trip([recorded(DriveJob(3, 8.0))])
+    lost = round_trip([record_by_rules(DriveJob(3, 8.0))])
     assert lost["m/s"]["count"] > 50
     assert lost["m/s"]["95%"] < LOSS["speed"] and lost["m"]["95%"] < 0.5 and lost["degrees"]["95%"] < 4.0
 
@@ -106,11 +107,11 @@ def test_drives_come_back_from_their_tokens() -> None:
 def test_forks_are_driven_in_the_split_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     driven: list[str] = []
 
-    def replayed(name: str, *rest: Any) -> str:
+    def replay(name: str, *rest: Any) -> str:
         driven.append(name)
-        return scene_states_replayed(name, *rest)
+        return real_replay(name, *rest)
 
-    scene_states_replayed = scene_states.replayed
-    monkeypatch.setattr(scene_states, "replayed", replayed)
+    real_replay = scene_states.replay
+    monkeypatch.setattr(scene_states, "replay", replay)
     assert scene_states.counterfactual(0, 1, split="validation")["same_past"] == 1.0
     assert driven == [towns()["validation"][0]] != [towns()["test"][0]]

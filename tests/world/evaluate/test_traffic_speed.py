@@ -10,8 +10,9 @@ import pytest
 from tests.world.dynamics.random_traffic import random_traffic
 from world.dynamics.traffic import Traffic
 from world.evaluate import traffic_speed
-from world.evaluate.traffic import figures, table
+from world.evaluate.traffic import figures
 from world.evaluate.traffic_counts import Counts
+from world.evaluate.traffic_rows import table
 from world.scene.places import towns
 
 TOWN = towns()["validation"][0]

@@ -33,9 +33,9 @@ def read(folder: Path, text: object) -> Any:
 @pytest.mark.parametrize("town", ["town-3", "town-21"])
 def test_a_place_comes_back_lane_by_lane(tmp_path: Path, town: str) -> None:
     place = load_place(town)
-    found = read(tmp_path, tables(town))
-    graph, was = streets_of(found), place.map.graph
-    assert not found.mirrored and not graph.parked
+    result = read(tmp_path, tables(town))
+    graph, was = streets_of(result), place.map.graph
+    assert not result.mirrored and not graph.parked
     assert len(graph.streets) == len(was.streets) and len(graph.junctions) == len(was.junctions)
     for name in ("forward", "pavement", "lane_width", "crossing_start"):
         both = [sorted(round(float(getattr(street, name)), 1) for street in one.streets) for one in (graph, was)]
@@ -64,7 +64,7 @@ def test_traffic_that_keeps_left_is_mirrored(tmp_path: Path) -> None:
     assert left.mirrored and left.lanes.keys() == right.lanes.keys()
     for token, lane in right.lanes.items():
         np.testing.assert_allclose(left.lanes[token].line, lane.line, atol=1e-6)
-    one, other = (build(streets_of(found)).points for found in (left, right))
+    one, other = (build(streets_of(result)).points for result in (left, right))
     np.testing.assert_allclose(one["x"], other["x"], atol=1e-3)
 
 

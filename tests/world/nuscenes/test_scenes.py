@@ -26,9 +26,9 @@ from world.labels.formats.nuscenes_map import origin
 from world.labels.formats.writer import DriveInfo
 from world.labels.poses import of_heading
 from world.labels.record import records
-from world.nuscenes.bring import first_moment, maps_of, save_places
 from world.nuscenes.captures import write as write_captures
-from world.nuscenes.flat import conditions, flat, kind_of, seen_by
+from world.nuscenes.flat import conditions, crop_for_rig, flat, kind_of
+from world.nuscenes.places import first_moment, maps_of, save_places
 from world.nuscenes.tables import AnnotatedBox, CameraImage, Dataset, StampedPose, turn_of
 from world.render.camera import Rig, view
 from world.render.renderer import plain_renderer
@@ -53,10 +53,10 @@ def dataset(folder: Path) -> Dataset:
 
 
 def test_everybody_is_where_they_were(dataset: Dataset) -> None:
-    for name, (drive, found) in zip(sorted(dataset.scenes), made("round", COUNT), strict=True):
+    for name, (drive, result) in zip(sorted(dataset.scenes), made("round", COUNT), strict=True):
         moments = dataset.moments(name)
-        assert len(moments) == len(found[::5])
-        for moment, record in zip(moments, found[::5], strict=True):
+        assert len(moments) == len(result[::5])
+        for moment, record in zip(moments, result[::5], strict=True):
             base = origin(drive.place)
             assert (moment.ego.x, moment.ego.y) == pytest.approx(
                 (np.array([record.ego.x, record.ego.y]) - base).tolist()
@@ -118,8 +118,8 @@ def test_captures_show_what_was_seen(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "large")
     [(name, its)] = maps_of(dataset, list(dataset.scenes)).items()
     assert write_captures(dataset, [(name, its)], tmp_path / "set") == len(seen) * len(rigs)
-    found, base = captures(tmp_path / "set"), origin(steps[0].places[0])
-    for capture, (record, camera) in zip(found, [(r, c) for r in seen for c in rigs], strict=True):
+    result, base = captures(tmp_path / "set"), origin(steps[0].places[0])
+    for capture, (record, camera) in zip(result, [(r, c) for r in seen for c in rigs], strict=True):
         for field, value in asdict(rigs[camera]).items():
             assert getattr(capture.rig, field) == pytest.approx(value, abs=1e-3), field
         assert np.abs(capture.image().astype(int) - record.views[camera].picture).mean() < 3  # JPEG
@@ -145,7 +145,7 @@ def test_a_camera_of_ours_sees_what_theirs_did(mirrored: bool) -> None:
     axes = axes * np.sign(np.diag(axes.T @ np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])))
     matrix = np.array([[1260.0, 0.0, 816.0], [0.0, 1260.0, 491.0], [0.0, 0.0, 1.0]])
     picture = CameraImage("CAM_FRONT", Path("none"), np.array([1.7, 0.1, 1.5]), axes, matrix, ego, 0.0)
-    rig, (left, upper, right, lower) = seen_by(picture, (1600, 900), mirrored)
+    rig, (left, upper, right, lower) = crop_for_rig(picture, (1600, 900), mirrored)
     assert (
         0 <= left < right <= 1600
         and 0 <= upper < lower <= 900
@@ -189,10 +189,12 @@ def test_who_somebody_is() -> None:
 
 def test_the_command_makes_drives_that_go_on(folder: Path, tmp_path: Path) -> None:
     name = sorted(Dataset(folder).scenes)[1]
-    found = CliRunner().invoke(app, ["import", "nuscenes", str(folder), "--scene", name, "--out", str(tmp_path / "in")])
-    assert found.exit_code == 0, found.exception
+    result = CliRunner().invoke(
+        app, ["import", "nuscenes", str(folder), "--scene", name, "--out", str(tmp_path / "in")]
+    )
+    assert result.exit_code == 0, result.exception
     drive, [place] = tmp_path / "in" / f"{name}.dream", list((tmp_path / "in").glob("*.json.gz"))
-    assert f"--load-state {drive}" in found.output and str(place) in found.output
+    assert f"--load-state {drive}" in result.output and str(place) in result.output
     world = SceneWorld((str(place),), painter=None, others=USUAL)
     session = Session(lambda seed: SceneDream(world, seed, 0), 0)
     load_state(session, drive)

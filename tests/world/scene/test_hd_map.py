@@ -295,11 +295,11 @@ def test_lines() -> None:
 @pytest.mark.slow
 @pytest.mark.sim
 def test_lanes_are_netconverts() -> None:
-    from world.town.compare import compare, one, total
+    from world.town.compare import compare, compare_number, total
     from world.town.network import ensure
 
     shipped = [compare(ensure(number)) for number in (0, 9, 15, 18)]  # grids, and one to three lanes at random
-    made = total(map(one, range(6)))  # from junctions and streets alone: two of every plan
+    made = total(map(compare_number, range(6)))  # from junctions and streets alone: two of every plan
     for found in (*shipped, made):
         assert found.points > 1000
         assert found.lanes > 0.99

@@ -15,10 +15,11 @@ if missing := [name for name in ("sumo", "libsumo", "panda3d") if find_spec(name
 from world.controls import SIDED_EVENTS, Event, Side, TimeOfDay, Weather
 from world.town.camera import TownCamera
 from world.town.events import SCENARIO_EVENTS
-from world.town.events.base import beside, relative, unseen
+from world.town.events.base import beside, out_of_view, relative
 from world.town.events.schedule import SHARES
 from world.town.network import SPLITS, load
-from world.town.town import Options, Town
+from world.town.options import Options
+from world.town.town import Town
 from world.town.traffic import Other
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
@@ -77,7 +78,7 @@ def watch(town: Town, event: Event, seed: int, side: Side | None = None) -> Cour
                 who = now.get(town.events.actor or "") or town.traffic.others.get(town.events.actor or "")
                 course.first = relative(town, who.x, who.y) if who else None
             for gone in set(before) - set(now) - set(town.traffic.others):
-                if not unseen(town, before[gone]):
+                if not out_of_view(town, before[gone]):
                     course.vanished.append(relative(town, before[gone].x, before[gone].y)[0])
             if (not course.labelled[-1] and not now) or town.collided:
                 return course

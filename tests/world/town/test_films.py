@@ -29,10 +29,10 @@ from world.town.films import (
     read_film,
     read_pictures,
     still,
-    traced,
+    trace_picture,
     write,
 )
-from world.town.moments import UNKNOWN, VISIBLE, WINDOW, happening, manoeuvre, scenes, truth_of
+from world.town.moments import UNKNOWN, VISIBLE, WINDOW, event_is_on, manoeuvre, scenes, truth_of
 from world.town.teacher import Lesson
 
 
@@ -90,7 +90,7 @@ def test_the_truth_is_what_the_scene_says() -> None:
 def test_an_event_is_told_where_enough_of_it_shows() -> None:
     films = (scenes(2, "validation", number)[0] for number in range(40))
     sided = [int(event) for event in SIDED_EVENTS]
-    states = next(one for one in films if happening(one[-1]) and one[-1].event["event"][0] in sided)
+    states = next(one for one in films if event_is_on(one[-1]) and one[-1].event["event"][0] in sided)
     event, side = (int(states[-1].event[name][0]) for name in ("event", "side"))
     assert (truth_of(states, VISIBLE).event, truth_of(states, VISIBLE).side) == (event, side)
     assert truth_of(states, VISIBLE - 1).event == UNKNOWN
@@ -124,7 +124,7 @@ def test_pictures_are_small_and_three_and_of_the_states_kept(film: Film) -> None
     assert film.pictures.shape == (len(AGES), *SIZE, 3)
     clocks = [int(state.clock[0]) for state in film.states]
     assert [clocks[-1] - clock for clock in clocks] == list(AGES)
-    assert (traced(film.states[-1], 0)[0] == film.pictures[-1]).all()
+    assert (trace_picture(film.states[-1], 0)[0] == film.pictures[-1]).all()
 
 
 def test_a_file_gives_the_film_back(film: Film, tmp_path: Path) -> None:
@@ -224,6 +224,6 @@ def test_lessons_become_films_once(film: Film, tmp_path: Path) -> None:
 def test_traced_pictures_resemble_plain_ones() -> None:
     pytest.importorskip("mitsuba")
     state = scenes(0, "validation", 3)[0][-1]
-    plain, seen = traced(state, 0)[0], traced(state, 8)[0]
+    plain, seen = trace_picture(state, 0)[0], trace_picture(state, 8)[0]
     assert seen.shape == plain.shape
     assert np.corrcoef(plain.ravel(), seen.ravel())[0, 1] > 0.7

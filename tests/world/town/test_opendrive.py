@@ -41,8 +41,8 @@ def test_a_place_comes_back_lane_by_lane(tmp_path: Path, town: str) -> None:
     pytest.importorskip("scenariogeneration", reason="scenariogeneration, which writes OpenDRIVE, is not installed")
     source, out, place = tmp_path / "own.xodr", tmp_path / "own.net.xml", load_place(town)
     write(place, source)
-    found = CliRunner().invoke(app, ["import", "opendrive", str(source), "--out", str(out)])
-    assert found.exit_code == 0 and f"--place {out}" in found.output
+    result = CliRunner().invoke(app, ["import", "opendrive", str(source), "--out", str(out)])
+    assert result.exit_code == 0 and f"--place {out}" in result.output
     again = load_place(str(out))
     for ours, theirs in ((again.map, place.map), (place.map, again.map)):
         assert np.quantile(off_lanes(ours, theirs), 0.99) < 0.15
@@ -89,12 +89,12 @@ def test_without_sumo_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(opendrive, "run_sumo", missing)
     source = tmp_path / "own.xodr"
     source.write_text(NO_ROAD)
-    found = CliRunner().invoke(app, ["import", "opendrive", str(source), "--out", str(tmp_path / "own.net.xml")])
-    assert found.exit_code and "pip install" in found.stderr
+    result = CliRunner().invoke(app, ["import", "opendrive", str(source), "--out", str(tmp_path / "own.net.xml")])
+    assert result.exit_code and "pip install" in result.stderr
 
 
 def test_a_network_is_known_by_its_ending(tmp_path: Path) -> None:
     source = tmp_path / "own.xodr"
     source.write_text(NO_ROAD)
-    found = CliRunner().invoke(app, ["import", "opendrive", str(source), "--out", str(tmp_path / "own.xml")])
-    assert found.exit_code and ".net.xml" in found.stderr
+    result = CliRunner().invoke(app, ["import", "opendrive", str(source), "--out", str(tmp_path / "own.xml")])
+    assert result.exit_code and ".net.xml" in result.stderr

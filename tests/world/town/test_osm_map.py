@@ -21,7 +21,7 @@ from world.scene.graph import RoadGraph
 from world.scene.places import load_place
 from world.scene.sumo import graph_of
 from world.town import osm_map
-from world.town.osm_map import BoundingBox, keeps_left, mirrored, prepared, streets_of, swapped
+from world.town.osm_map import BoundingBox, keeps_left, mirror_streets, prepare, streets_of, swap_sides
 from world.town.osm_parts import Nodes, Relation, Way
 
 BERLIN, LONDON, TAIPEI, TOKYO, SYDNEY = (
@@ -153,15 +153,15 @@ def test_a_packed_map_is_a_place(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(("place", "clockwise"), [(BERLIN, False), (LONDON, True)], ids=["keeps right", "keeps left"])
 def test_one_goes_round_a_roundabout_to_the_left(tmp_path: Path, place: tuple[float, float], clockwise: bool) -> None:
     (tmp_path / "map.osm").write_bytes(xml(*roundabout(place, clockwise)))
-    found = graph(tmp_path / "map.osm")
-    ring = [street for street in found.streets if not (street.forward and street.backward)]
+    result = graph(tmp_path / "map.osm")
+    ring = [street for street in result.streets if not (street.forward and street.backward)]
     assert len(ring) >= 3
-    middle = np.mean([(found.junctions[s.start].x, found.junctions[s.start].y) for s in ring], axis=0)
+    middle = np.mean([(result.junctions[s.start].x, result.junctions[s.start].y) for s in ring], axis=0)
     for street in ring:
-        a, b = (np.array([found.junctions[k].x, found.junctions[k].y]) - middle for k in (street.start, street.end))
+        a, b = (np.array([result.junctions[k].x, result.junctions[k].y]) - middle for k in (street.start, street.end))
         ahead = 1 if street.forward else -1
         assert ahead * float(a[0] * b[1] - a[1] * b[0]) > 0
-    assert len(build(found).lanes)
+    assert len(build(result).lanes)
 
 
 @pytest.mark.sim
@@ -169,8 +169,8 @@ def test_one_goes_round_a_roundabout_to_the_left(tmp_path: Path, place: tuple[fl
 def test_lane_counts_that_are_missing_or_odd_are_guessed(tmp_path: Path, lanes: str) -> None:
     nodes, ways = grid(BERLIN, **({"lanes": lanes} if lanes else {}))
     (tmp_path / "map.osm").write_bytes(xml(nodes, ways))
-    found = graph(tmp_path / "map.osm")
-    assert found.streets and all(1 <= street.forward <= 4 and 1 <= street.backward <= 4 for street in found.streets)
+    result = graph(tmp_path / "map.osm")
+    assert result.streets and all(1 <= street.forward <= 4 and 1 <= street.backward <= 4 for street in result.streets)
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_lane_counts_that_are_missing_or_odd_are_guessed(tmp_path: Path, lanes: 
 def test_which_side_is_kept_to_by_place(tmp_path: Path, place: tuple[float, float], left: bool) -> None:
     (tmp_path / "map.osm").write_bytes(xml(*grid(place)))
     assert keeps_left(streets_of(tmp_path / "map.osm")) is left
-    assert prepared(tmp_path / "map.osm", tmp_path / "out.osm") is left
-    assert not prepared(tmp_path / "map.osm", tmp_path / "out.osm", traffic="right")
+    assert prepare(tmp_path / "map.osm", tmp_path / "out.osm") is left
+    assert not prepare(tmp_path / "map.osm", tmp_path / "out.osm", traffic="right")
 
 
 def test_tags_say_better_than_roundabouts_and_these_better_than_the_place(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_mirrored_twice_is_as_it_was() -> None:
     nodes = Nodes(np.array([1, 2]), np.array([51.0, 51.1]), np.array([-0.1, 0.2]), {0: {"traffic_signals:left": "yes"}})
     way = Way(7, (1, 2), {"turn:lanes:forward": "left|through;right", "sidewalk": "left", "name": "Left Street"})
     ban = Relation(9, (("way", 7, "from"),), {"restriction": "no_left_turn"})
-    once = mirrored(osm_map.Streets(nodes, (way,), (ban,)))
+    once = mirror_streets(osm_map.Streets(nodes, (way,), (ban,)))
     assert once.nodes.lon == pytest.approx([0.2, -0.1]) and once.nodes.tags == {0: {"traffic_signals:right": "yes"}}
     assert once.ways[0].tags == {
         "turn:lanes:forward": "through;left|right",
@@ -204,7 +204,7 @@ def test_mirrored_twice_is_as_it_was() -> None:
         "name": "Left Street",
     }
     assert once.relations[0].tags == {"restriction": "no_right_turn"}
-    assert mirrored(once).ways == (way,) and swapped(swapped(way.tags)) == way.tags
+    assert mirror_streets(once).ways == (way,) and swap_sides(swap_sides(way.tags)) == way.tags
 
 
 def test_a_network_that_keeps_left_is_mirrored(tmp_path: Path) -> None:
@@ -213,9 +213,9 @@ def test_a_network_that_keeps_left_is_mirrored(tmp_path: Path) -> None:
     edges += '<edge id="ba" from="B" to="A" shape="100,0 40,9 0,0">' + lanes.format("ba") + "</edge>"
     ends = '<junction id="A" type="priority" x="0" y="0"/><junction id="B" type="priority" x="100" y="0"/>'
     (tmp_path / "a.net.xml").write_text(f'<net lefthand="true">{edges}{ends}</net>')
-    found = graph_of(tmp_path / "a.net.xml")
-    assert {junction.x for junction in found.junctions} == {0, -100}
-    assert found.streets[0].bends == ((-40.0, 9.0),)
+    result = graph_of(tmp_path / "a.net.xml")
+    assert {junction.x for junction in result.junctions} == {0, -100}
+    assert result.streets[0].bends == ((-40.0, 9.0),)
 
 
 def test_a_box_cuts_ways_where_they_leave_it(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from world.weather import goal
 pytest.importorskip("mitsuba", reason="the path tracer needs the extra `sim`")
 
 from world.town import pathtracer
-from world.town.pathtracer import Traced, choose, load, mitsuba, trace
+from world.town.pathtracer import RadianceLayers, choose, load, mitsuba, trace
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
 RIG = Rig(width=40, height=24)
@@ -41,18 +41,18 @@ def scenery(weather: Weather, time: TimeOfDay, rig: Rig = RIG) -> Scenery:
     return Renderer().assemble(state, rig, everywhere=True)
 
 
-def see(scene: Scenery, now: Light | None = None, wet: np.ndarray | None = None, seed: int = 1) -> Traced:
+def see(scene: Scenery, now: Light | None = None, wet: np.ndarray | None = None, seed: int = 1) -> RadianceLayers:
     there = amounts() if wet is None else wet
     return trace(scene.parts, scene.view, now or scene.light, there, scene.around, samples=4, seed=seed)
 
 
 @cache
-def night() -> Traced:
+def night() -> RadianceLayers:
     return see(scenery(Weather.CLEAR, TimeOfDay.NIGHT))
 
 
 @cache
-def day() -> Traced:
+def day() -> RadianceLayers:
     return see(scenery(Weather.CLEAR, TimeOfDay.DAY))
 
 

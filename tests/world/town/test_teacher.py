@@ -66,12 +66,12 @@ def test_a_number_is_a_file(lesson: Lesson, file: Path, tmp_path: Path, monkeypa
 
 
 def test_a_lesson_is_read_as_it_was_made(lesson: Lesson, file: Path) -> None:
-    found = read(file)
-    assert found.state.hash() == lesson.state.hash() and found.rig == lesson.rig
-    assert {name: layer.tobytes() for name, layer in found.layers.items()} == {
+    result = read(file)
+    assert result.state.hash() == lesson.state.hash() and result.rig == lesson.rig
+    assert {name: layer.tobytes() for name, layer in result.layers.items()} == {
         name: layer.tobytes() for name, layer in lesson.layers.items()
     }
-    for layer in found.layers.values():
+    for layer in result.layers.values():
         assert layer.dtype == np.float16 and np.isfinite(layer).all()
 
 

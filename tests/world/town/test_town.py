@@ -18,10 +18,11 @@ from world.controls import DT, TimeOfDay, Weather
 from world.data.schema import COLUMNS, Episode
 from world.errors import SimulatorError
 from world.town.camera import TownCamera
-from world.town.evaluate import Undisturbed, measure
+from world.town.evaluate import NoiselessPilot, measure
+from world.town.options import Options
 from world.town.pilots import PILOTS
 from world.town.recorder import record
-from world.town.town import LIGHTS, Options, Town
+from world.town.town import LIGHTS, Town
 from world.town.traffic import SumoTraffic
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
@@ -145,7 +146,7 @@ def test_the_expert_keeps_to_the_road(town: Town) -> None:
 
 
 def test_figures_add_up(town: Town) -> None:
-    tally = measure(town, lambda rng: Undisturbed(), 400, 0)
+    tally = measure(town, lambda rng: NoiselessPilot(), 400, 0)
     figures = tally.figures()
     assert tally.frames == 400
     assert figures["km"] == pytest.approx(figures["mean_speed_kmh"] * figures["minutes"] / 60)

@@ -22,14 +22,16 @@ from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town import routes
 from world.town.camera import TownCamera
 from world.town.detour import blocking, lane_free, swing
+from world.town.lane_index import LaneIndex
 from world.town.network import SPLITS, TOWNS, RoadNetwork, load
+from world.town.options import Options
 from world.town.osm import from_osm
 from world.town.pilots import StrayPilot
 from world.town.recovery import REACH, way_back
-from world.town.route import LaneIndex, Route
+from world.town.route import Route
 from world.town.routes import CAUSES, DONE, Run, figures
 from world.town.scene import Raster
-from world.town.town import Options, Town
+from world.town.town import Town
 from world.town.traffic import Other
 
 pytestmark = pytest.mark.sim
@@ -137,7 +139,7 @@ def test_a_bad_network_is_a_sentence(tmp_path: Path) -> None:
 
 def drawn(network: RoadNetwork, seed: int, wishes: str = "") -> Route:
     rng, index = random.Random(seed), LaneIndex(network)
-    route = Route(network, index, rng, wishes=wishes)
+    route = Route(network, index, rng, directions=wishes)
     lanes = sorted(name for name in network.turns if network.lanes[name].length > 50 and name not in network.dead_ends)
     for _ in range(50):
         route.start(rng.choice(lanes), 5.0)
@@ -257,8 +259,8 @@ def test_a_route_is_driven_and_judged_again_alike(town: Town) -> None:
 
 def test_figures_of_runs_add_up() -> None:
     runs = [Run(20, 1, DONE, 400.0, 60.0, "lrs"), Run(21, 2, CAUSES[1], 100.0, 15.0, "r")]
-    found = figures(runs)
-    assert found["completed"] == 1 and found["completed_share"] == 0.5
-    assert sum(found["failures"].values()) == 1 and found["failures"][CAUSES[1]] == 1
-    assert [run["town"] for run in found["failed"]] == [21]
-    assert found["turns"] == {"left": 0.25, "right": 0.5, "straight": 0.25}
+    result = figures(runs)
+    assert result["completed"] == 1 and result["completed_share"] == 0.5
+    assert sum(result["failures"].values()) == 1 and result["failures"][CAUSES[1]] == 1
+    assert [run["town"] for run in result["failed"]] == [21]
+    assert result["turns"] == {"left": 0.25, "right": 0.5, "straight": 0.25}

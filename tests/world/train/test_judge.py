@@ -19,7 +19,7 @@ from world.judge import AGES, CELLS, MANOEUVRES, Judge, as_input
 from world.town.moments import UNKNOWN
 from world.train import judge
 from world.train.distributed import DistributedContext
-from world.train.judge import MIRRORED, Films, accuracy, losses, summary, train_judge
+from world.train.judge import MIRROR_OF, Films, accuracy, losses, summary, train_judge
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +94,14 @@ def test_what_is_told_is_mirrored_with_the_picture(folder: Path) -> None:
     assert not moving.all()  # some stand still, of which no motion is told
     sign = torch.where(on_left, 1.0, -1.0)
     assert torch.allclose(values[moving, 1], (sign * films.values[6, 1])[moving])
-    was, mirrored = films.classes["manoeuvre"][6], MIRRORED[films.classes["manoeuvre"][6]]
+    was, mirrored = films.classes["manoeuvre"][6], MIRROR_OF[films.classes["manoeuvre"][6]]
     assert (classes["manoeuvre"][moving] == torch.where(on_left, was, mirrored)[moving]).all()
     assert (classes["manoeuvre"][~moving] == UNKNOWN).all()
 
 
 def test_mirrored_twice_a_manoeuvre_is_itself() -> None:
-    assert (MIRRORED[MIRRORED] == torch.arange(len(MANOEUVRES))).all()
-    assert MANOEUVRES[MIRRORED[MANOEUVRES.index(Command.LEFT)]] == Command.RIGHT
+    assert (MIRROR_OF[MIRROR_OF] == torch.arange(len(MANOEUVRES))).all()
+    assert MANOEUVRES[MIRROR_OF[MANOEUVRES.index(Command.LEFT)]] == Command.RIGHT
 
 
 def test_nothing_is_learnt_of_what_is_not_known(folder: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on(lessons, tmp_path) -> None:
 def test_pages_are_the_lessons(lessons, trained) -> None:
     pages = Pages.load(lessons[0], trained[0] / "cache")
     seen, told, traced = pages.batch(np.array([2]), None, "cpu")
-    wanted = np.minimum(read(pages.lessons[2]).exposed, 60)
+    wanted = np.minimum(read(pages.lessons[2]).exposed_radiance, 60)
     assert seen.shape[2:] == (32, 64) and told.shape[0] == 1
     np.testing.assert_allclose(traced[0].permute(1, 2, 0), wanted, rtol=2e-3, atol=1e-3)
 

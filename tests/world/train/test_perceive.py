@@ -20,10 +20,10 @@ from world.render.renderer import Renderer
 from world.scene.places import load_place, towns
 from world.scene.state import to_bytes
 from world.train import perceive, perceive_pictures
-from world.train.degrade import _part, degraded
+from world.train.degrade import _part, degrade
 from world.train.distributed import DistributedContext
 from world.train.perceive import train_perceive
-from world.train.perceive_pictures import MOMENTS, drawn, moments, of_towns, traced
+from world.train.perceive_pictures import MOMENTS, drawn_pictures, moments, of_towns, traced_pictures
 
 TINY = PerceiveConfig((8, 8, 16, 16), (0, 1, 1, 1), 8)
 SIGHT = Sight(2, 1, 1, -0.4, 0.05, 23.0, 3, 2, -0.06, 0.8, 1.3, (SeenUser(0, 12.0, 1.0, 3.0, 0.45, 0.5, 0.2, 0.2),))
@@ -58,13 +58,13 @@ def test_lessons_become_pictures_with_what_is_true_of_them(tmp_path: Path) -> No
     (tmp_path / "lessons").mkdir()
     picture, sight = a_lesson(tmp_path / "lessons")
     for _ in range(2):  # made, then found
-        pictures = traced(tmp_path / "lessons", tmp_path / "cache", 1)
+        pictures = traced_pictures(tmp_path / "lessons", tmp_path / "cache", 1)
         (image,), (told,) = pictures.batch([0])
         assert np.abs(image.astype(int) - picture).mean() < 0.5
         assert (told.weather, told.time, len(told.users)) == (sight.weather, sight.time, len(sight.users))
         assert told.left == pytest.approx(sight.left, abs=1e-5)
     with pytest.raises(DataError, match="holds no lessons"):
-        traced(tmp_path, tmp_path / "cache", 1)
+        traced_pictures(tmp_path, tmp_path / "cache", 1)
 
 
 def test_lessons_of_other_towns_are_refused(tmp_path: Path) -> None:
@@ -80,33 +80,33 @@ def test_lessons_of_other_towns_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_drawn_pictures_are_the_same_again_and_of_cars_off_the_middle(few: None, cache: Path, tmp_path: Path) -> None:
-    first, again = drawn(4, "validation", cache, 1, 1), drawn(4, "validation", tmp_path, 1, 1)
+    first, again = drawn_pictures(4, "validation", cache, 1, 1), drawn_pictures(4, "validation", tmp_path, 1, 1)
     assert len(first) == len(again) == 4
     for number in range(4):
         (one,), (sight,) = first.batch([number])
         (other,), (same,) = again.batch([number])
         assert one.shape == (*SIZE, 3) and np.array_equal(one, other) and sight == same
-    assert len(drawn(4, "validation", tmp_path, 1, 1)) == 4
+    assert len(drawn_pictures(4, "validation", tmp_path, 1, 1)) == 4
     with pytest.raises(DataError, match="no split"):
-        drawn(4, "all", tmp_path)
+        drawn_pictures(4, "all", tmp_path)
 
 
 def test_moments_are_askew_and_their_drive_is_not() -> None:
-    found = [(state, rig) for state, rig in moments(0, "validation", 0)]
-    assert len(found) == MOMENTS
-    lefts = np.array([targets(state, rig).left for state, rig in found])
+    result = [(state, rig) for state, rig in moments(0, "validation", 0)]
+    assert len(result) == MOMENTS
+    lefts = np.array([targets(state, rig).left for state, rig in result])
     assert lefts.std() > 0.3
-    assert len({tuple(state.amounts[0]) for state, _ in found}) > 3
-    assert len({rig.fov for _, rig in found}) == MOMENTS
+    assert len({tuple(state.amounts[0]) for state, _ in result}) > 3
+    assert len({rig.fov for _, rig in result}) == MOMENTS
 
 
 def test_degraded_pictures_are_pictures_and_seeded() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (6, *SIZE, 3), dtype=np.uint8)
-    one, sights = degraded(pictures, [SIGHT] * 6, np.random.default_rng(1))
-    other, same = degraded(pictures, [SIGHT] * 6, np.random.default_rng(1))
+    one, sights = degrade(pictures, [SIGHT] * 6, np.random.default_rng(1))
+    other, same = degrade(pictures, [SIGHT] * 6, np.random.default_rng(1))
     assert one.shape == (6, 3, *SIZE) and one.dtype == torch.float32
     assert one.min() >= 0 and one.max() <= 1 and torch.equal(one, other) and sights == same
-    assert not torch.equal(one, degraded(pictures, [SIGHT] * 6, np.random.default_rng(2))[0])
+    assert not torch.equal(one, degrade(pictures, [SIGHT] * 6, np.random.default_rng(2))[0])
 
 
 def test_what_is_told_of_a_part_is_where_it_is_seen() -> None:

@@ -73,24 +73,24 @@ def test_scenes_come_back_as_they_were_drawn(folder, number: int) -> None:
 def test_a_picture_turns_back_into_light() -> None:
     state = _state()
     shot = RENDERER.shot(state, RIG)
-    found = undevelop(shot.picture, shot.gbuffer, shot.view, shot.light, state.amounts[0])
+    result = undevelop(shot.picture, shot.gbuffer, shot.view, shot.light, state.amounts[0])
     wanted = shot.plain * np.float32(shot.light.exposure)
-    middling = (wanted > 0.05) & (wanted < 2.0) & (found != UNKNOWN)
+    middling = (wanted > 0.05) & (wanted < 2.0) & (result != UNKNOWN)
     assert middling.mean() > 0.5
-    assert np.median(np.abs(found[middling] / wanted[middling] - 1)) < 0.02
-    assert np.quantile(np.abs(found[middling] / wanted[middling] - 1), 0.9) < 0.08
+    assert np.median(np.abs(result[middling] / wanted[middling] - 1)) < 0.02
+    assert np.quantile(np.abs(result[middling] / wanted[middling] - 1), 0.9) < 0.08
 
 
 def test_what_fog_hides_is_not_known() -> None:
     state = _state(weather=Weather.FOG_2)
     shot = RENDERER.shot(state, RIG)
-    found = undevelop(shot.picture, shot.gbuffer, shot.view, shot.light, state.amounts[0])
+    result = undevelop(shot.picture, shot.gbuffer, shot.view, shot.light, state.amounts[0])
     full, edge = shot.gbuffer.coverage == 1, shot.light.extinction / -np.log(CLEAR)
     near, far = (full & at for at in (shot.gbuffer.inverse_depth > 2 * edge, shot.gbuffer.inverse_depth < 0.5 * edge))
-    assert near.any() and (found[near] >= 0).all()
-    assert far.any() and (found[far] == UNKNOWN).all()
+    assert near.any() and (result[near] >= 0).all()
+    assert far.any() and (result[far] == UNKNOWN).all()
     wanted = shot.plain * np.float32(shot.light.exposure)
-    assert np.median(np.abs(found[near] / wanted[near] - 1)) < 0.06
+    assert np.median(np.abs(result[near] / wanted[near] - 1)) < 0.06
 
 
 def test_what_is_not_told_is_drawn_by_ids(written, tmp_path) -> None:
@@ -120,8 +120,8 @@ def test_a_map_of_ones_own_lies_beside_the_pictures(written, tmp_path) -> None:
 
 def test_what_may_not_be_the_pictures_own_counts_nothing(written, tmp_path) -> None:
     written["frames"][0]["roadside"] = False
-    found = _read(tmp_path, written)[0]
-    shot, light = RENDERER.shot(found.state, found.rig), found.lesson(RENDERER).layers["picture"]
+    result = _read(tmp_path, written)[0]
+    shot, light = RENDERER.shot(result.state, result.rig), result.lesson(RENDERER).layers["picture"]
     stands = shot.gbuffer.instance > 0
     assert stands.any() and not stands.all()
     assert (light[stands] == UNKNOWN).all() and (light[~stands] != UNKNOWN).any()

@@ -176,7 +176,7 @@ def test_ablations_make_a_table_once(dataset: Path, tmp_path: Path, small_batche
 @pytest.mark.parametrize("ablation", ABLATIONS, ids=lambda ablation: ablation.name)
 def test_an_ablation_changes_one_thing(ablation: Ablation) -> None:
     base = replace(TINY, dynamics=replace(TINY.dynamics, context=6))
-    config = ablation.changed(base)
+    config = ablation.apply_to(base)
     plain = replace(ablation, name="", change="", part="")
     changes = sum(
         getattr(plain, name) != getattr(Ablation("", ""), name)

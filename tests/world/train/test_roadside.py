@@ -20,7 +20,7 @@ from world.train import roadside_lessons
 from world.train.distributed import DistributedContext
 from world.train.roadside import train_roadside
 from world.train.roadside_lessons import collect, lessons_in, lessons_of
-from world.train.uses import lined_as
+from world.train.uses import line_street
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +70,10 @@ def test_lessons_of_other_splits_and_damaged_ones_are_refused(lessons: Path, tmp
 
 def test_streets_are_lined_otherwise() -> None:
     every = stretches(corner())
-    found, random = standings(every, roadside.line(corner())), np.random.default_rng(0)
+    result, random = standings(every, roadside.line(corner())), np.random.default_rng(0)
     kinds = {}
     for use in USES:
-        lined = [lined_as(use, stretch, own, random) for stretch, own in zip(every, found, strict=True)]
+        lined = [line_street(use, stretch, own, random) for stretch, own in zip(every, result, strict=True)]
         for own in lined:
             back = decode_stretch(encode_stretch(own))
             ordered = sorted(own, key=token_order)

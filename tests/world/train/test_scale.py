@@ -30,7 +30,7 @@ from world.files import write_config
 from world.latent.dynamics import Dynamics
 from world.presets import PRESETS, narrow, preset
 from world.train import dynamics as dynamics_recipe
-from world.train import pool as pool_recipe
+from world.train import rollout_buffer as buffer_recipe
 from world.train import tokenizer as tokenizer_recipe
 from world.train import train
 from world.train.distributed import DistributedContext
@@ -57,11 +57,11 @@ def alone(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def losses(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Steps and losses by what was trained."""
-    found = {}
+    result = {}
     for name in LOGS:
         rows = csv.DictReader((folder / f"{name}.csv").read_text().splitlines())
-        found[name] = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
-    return found
+        result[name] = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
+    return result
 
 
 def assert_alike(one: Path, other: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_plan_says_what_a_config_takes(name: str) -> None:
     sizes = {"embedded": (10e6, 20e6), "small": (1e6, 5e6), "wide": (20e6, 30e6), "rtx5090": (0.9e9, 1.1e9)}
     assert sizes[name][0] < made.parameters < sizes[name][1]
     dynamics = next(part for part in made.parts if part.name == "dynamics")
-    assert dynamics.checkpointed < dynamics.kept / 2
+    assert dynamics.checkpointed_bytes < dynamics.activation_bytes / 2
     linear = 2 * preset(name).dynamics.tokens * dynamics.parameters
     assert 0.6 * linear < dynamics.flops < 1.4 * linear  # two for every weight and token; FiLM once a frame; attention
     assert made.dream_flops > 2 * dynamics.flops
@@ -221,7 +221,7 @@ def test_a_plan_is_printed_and_is_json() -> None:
 def test_a_narrow_rtx5090_takes_a_step_of_everything(dataset: Path, tmp_path: Path) -> None:
     config = narrow(preset("rtx5090"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool_recipe, "DREAMS", 4)
+        patch.setattr(buffer_recipe, "DREAMS", 4)
         for name, value in {"PAIRS": 8, "CLIPS": 2, "VALIDATION_CLIPS": 2}.items():
             patch.setattr(dynamics_recipe, name, value)
         for name, value in {"BATCH": 4, "PCA_PATCHES": 5760}.items():

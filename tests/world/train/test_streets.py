@@ -23,11 +23,11 @@ from world.scene.graph import Junction, RoadGraph, Street
 from world.scene.places import ENDING, save
 from world.scene.tokens import decode_arms
 from world.town.network import SPLITS
-from world.town.plans import ABOUT, FIRST, VERSION, collect, made, networks, plan
+from world.town.plans import ABOUT, FIRST, VERSION, collect, generate, networks, plan
 from world.train.distributed import DistributedContext
-from world.train.dreamt_card import POINTS, write_dreamt_card
 from world.train.networks import batch, inner_of, lesson, network_of
-from world.train.streets import mapped, train_streets
+from world.train.prefix_lm_card import POINTS, write_prefix_lm_card
+from world.train.streets import map_network, train_streets
 
 
 def grid(side: int = 6) -> RoadGraph:
@@ -119,7 +119,7 @@ def test_real_streets_teach_too_and_weights_are_gone_on_from(tmp_path: Path) -> 
     real, alone = tmp_path / f"city{ENDING}", tmp_path / f"alone{ENDING}"
     save(grid(), real)
     save(RoadGraph((Junction(0, 0), Junction(120, 0)), (Street(0, 1),)), alone)
-    assert mapped(real).character == Character() and len(mapped(real).inner) == 16
+    assert map_network(real).character == Character() and len(map_network(real).inner) == 16
     sizes = {"count": 2, "held": 2, "data": tmp_path / "networks", "config": TINY, "size": 4}
     compute = DistributedContext(step_seconds=1.0, mixed_precision="fp32")
     first = train_streets(tmp_path / "first", 0.05, **sizes, compute=compute)
@@ -135,10 +135,10 @@ def test_real_streets_teach_too_and_weights_are_gone_on_from(tmp_path: Path) -> 
 
 def test_a_card_keeps_what_a_person_wrote(tmp_path: Path) -> None:
     (tmp_path / "streets.csv").write_text("step,seconds,rate,loss,validation_loss\n" + "7,60,,,1.5\n" * 30)
-    card = write_dreamt_card(tmp_path, "streets", "Dreams.", PrefixLM(TINY), {"steps": 7})
+    card = write_prefix_lm_card(tmp_path, "streets", "Dreams.", PrefixLM(TINY), {"steps": 7})
     assert card.read_text().count("| 7 | 1.0 | 1.500 |") in range(1, POINTS + 1)
     card.write_text(card.read_text() + "By hand.\n")
-    again = write_dreamt_card(tmp_path, "streets", "Dreams again.", PrefixLM(TINY), {"steps": 8}).read_text()
+    again = write_prefix_lm_card(tmp_path, "streets", "Dreams again.", PrefixLM(TINY), {"steps": 8}).read_text()
     assert again.endswith("By hand.\n") and "Dreams again." in again and "| steps | 8 |" in again
 
 
@@ -161,5 +161,5 @@ def test_lessons_hold_one_way_streets() -> None:
 def test_some_networks_have_one_way_streets() -> None:
     pytest.importorskip("sumo")
     one_way = next(n for n in range(20) if "--bidi-probability" in plan("train", n)[1])
-    _, made_graph = made("train", one_way)
+    _, made_graph = generate("train", one_way)
     assert any(not (street.forward and street.backward) for street in made_graph.streets)

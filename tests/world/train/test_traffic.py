@@ -19,7 +19,7 @@ from world.scene_dream import SceneDream
 from world.scene_world import Others, SceneWorld
 from world.train.distributed import DistributedContext
 from world.train.traffic import TrafficRecipe, train_traffic
-from world.train.traffic_drives import DriveJob, ruled
+from world.train.traffic_drives import DriveJob, rule_samples
 from world.train.traffic_network import Net, loss_of
 from world.train.traffic_samples import TrafficSamples, load, save
 
@@ -58,7 +58,7 @@ def test_tokens_that_are_not_known_cost_nothing() -> None:
 
 
 def test_drives_by_rules_are_the_same_again_and_saved_ones_too(tmp_path: Path) -> None:
-    first, again = (ruled(DriveJob(5, 8.0)) for _ in range(2))
+    first, again = (rule_samples(DriveJob(5, 8.0)) for _ in range(2))
     vehicles, people = first["vehicles"], first["people"]
     assert len(vehicles) > 30 and len(people) > 10
     assert np.array_equal(vehicles.own, again["vehicles"].own) and np.array_equal(people.first, again["people"].first)
@@ -125,4 +125,7 @@ def test_a_recipe_without_drives_is_refused(tmp_path: Path) -> None:
 
 def test_none_at_all_have_the_shapes_of_some() -> None:
     for size in SIZES.values():
-        assert len(TrafficSamples.joined([], size)) == 0 and TrafficSamples.joined([], size).own.shape == (0, size.own)
+        assert len(TrafficSamples.concatenate([], size)) == 0 and TrafficSamples.concatenate([], size).own.shape == (
+            0,
+            size.own,
+        )

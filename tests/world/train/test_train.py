@@ -86,7 +86,7 @@ def test_the_control_of_a_frame_is_the_one_that_led_to_it(dataset: Path, tmp_pat
     assert torch.equal(drives.motions[5, :2], action[4])
     assert drives.age[FRAMES - 1] == FRAMES - 1
     assert drives.age[FRAMES] == 0
-    assert drives.left[FRAMES - 1] == 0
+    assert drives.remaining[FRAMES - 1] == 0
 
 
 def test_parts_in_the_wrong_order_are_refused(dataset: Path, tmp_path: Path) -> None:

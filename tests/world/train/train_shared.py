@@ -9,7 +9,7 @@ import pytest
 
 from tests.tiny_world import TINY
 from world.files import write_config
-from world.train import driver, dynamics, pool, tokenizer, train
+from world.train import driver, dynamics, rollout_buffer, tokenizer, train
 from world.train.distributed import DistributedContext
 
 PLAIN = DistributedContext(mixed_precision="fp32", step_seconds=3.6)
@@ -17,14 +17,14 @@ MINUTES = 0.6  # of each part: ten of those steps, shared by its phases
 SMALL = {
     tokenizer: {"BATCH": 8, "PCA_PATCHES": 4800},
     dynamics: {"PAIRS": 16, "CLIPS": 4, "VALIDATION_CLIPS": 2},
-    pool: {"DREAMS": 8, "LENGTHS": (4, 8)},
+    rollout_buffer: {"DREAMS": 8, "LENGTHS": (4, 8)},
     driver: {"BATCH": 32},
 }
 
 
 def train_shared(data: Path, out: Path, compute: DistributedContext) -> None:
     """All parts of a world in `out`, in small batches."""
-    compute = compute.joined()
+    compute = compute.join_processes()
     if compute.main:
         out.mkdir(parents=True)
         write_config(out, TINY, {})

@@ -1,7 +1,7 @@
-"""Events: something happens at a labelled frame, to be seen and dealt with. One class an event, `Events` runs them.
+"""Scenario events: something happens from a labelled frame on. One class per event; `Events` schedules them.
 
-An event is on from its trigger until its actor is passed or gone. To add one: subclass `ScenarioEvent`, add it to SCENARIO_EVENTS and SHARES. An event
-of `world.controls` that is not there is one that this town does not play.
+An event is active from its trigger until its actor is passed or gone. To add one, subclass `ScenarioEvent` and add it
+to SCENARIO_EVENTS and SHARES. An event of `world.controls` that is missing there is one that this town does not play.
 """
 
 from world.town.events.base import EventContext, ScenarioEvent

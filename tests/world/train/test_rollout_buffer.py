@@ -1,4 +1,4 @@
-"""The pool of dreams that a dynamics learns from, and its critic."""
+"""The buffer of dreams that a dynamics learns from, and its critic."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.world.data.drives import made_up_dataset
 from world.errors import WeightsError
 from world.files import go_on, seeded
 from world.model import WorldModel
-from world.train import pool as pooling
+from world.train import rollout_buffer as pooling
 from world.train.discriminator import Discriminator, hinge
 from world.train.distributed import DistributedContext
 from world.train.in_memory import InMemoryDataset, encode_all
-from world.train.pool import RolloutBuffer, ahead
 from world.train.recipe import Recipe
+from world.train.rollout_buffer import RolloutBuffer, ahead
 
 
 def test_what_lies_ahead_is_the_mean_of_the_frames_to_come() -> None:
@@ -55,7 +55,7 @@ def test_dreams_of_a_group_go_on_together_and_begin_anew(tmp_path: Path, monkeyp
     dynamics = model.dynamics.requires_grad_(True)
     latents = encode_all(drives, model.tokenizer, "cpu", tmp_path, model.hashes)
     weights = (drives.age >= 1).double()
-    pool = RolloutBuffer(
+    buffer = RolloutBuffer(
         model.tokenizer,
         dynamics,
         drives,
@@ -68,9 +68,9 @@ def test_dreams_of_a_group_go_on_together_and_begin_anew(tmp_path: Path, monkeyp
     )
     seen, lengths = [], []
     for _ in range(9):
-        for losses in pool.step(0.0):
+        for losses in buffer.step(0.0):
             losses["loss"].backward()
-        (group,) = pool.groups
+        (group,) = buffer.groups
         seen.append((group.age, group.at.clone(), group.caches[0].keys.shape[-2]))
         lengths.append(group.length)
     for (age, at, cached), (next_age, next_at, next_cached) in pairwise(seen):
@@ -83,7 +83,7 @@ def test_dreams_of_a_group_go_on_together_and_begin_anew(tmp_path: Path, monkeyp
     assert [age for age, _, _ in seen].count(1) >= 2
     assert max(lengths) <= 4
     assert model.dynamics.residual.weight.grad is not None
-    assert pool.critic.fine.bias is not None and pool.critic.fine.bias.abs().sum() > 0
+    assert buffer.discriminator.fine.bias is not None and buffer.discriminator.fine.bias.abs().sum() > 0
     assert (drives.age[group.at - 1] >= group.age).all()  # none has left its drive
 
 

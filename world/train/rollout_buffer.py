@@ -1,8 +1,8 @@
-"""A pool of the model's own dreams that go on from step to step: there it learns to keep a dream alive.
+"""A buffer of the model's own rollouts that continue from step to step, on which it learns to keep a dream stable.
 
-The dreams of a group begin together at true frames, are given the controls that were really driven, and end together.
-What they are compared with is the true drive at first; the longer they go on, the less it tells, for what comes into
-view could have been something else. From then on it is a critic that says whether they look true.
+The dreams of a group begin together at true frames, get the true controls, and end together. Early on they are compared
+with the true drive; later that says less, as other futures are possible, and a discriminator judges whether they look
+real.
 """
 
 from __future__ import annotations
@@ -22,31 +22,35 @@ from world.train.in_memory import InMemoryDataset, Latents
 from world.train.recipe import Recipe
 
 GROUPS = 4
-DREAMS = 40  # of a group
-LENGTHS = (8, 64)  # frames: dreams are no longer than the first when the training begins, than the second in its end
-STEPS = (2, 2, 2, 1, 4)  # K, by chance
-NEAR, LEAST = 12.0, 0.15  # frames after which the truth tells e times less; how much it tells in the end
-DOUBT, WARMUP = 0.8, 100  # the critic's weight: its pull on a picture over the truth's; steps until it is heard in full
-BANDS = 6  # of a picture, from top to bottom, whose tones are compared
-AHEAD = 20  # frames: a dream begins where something is to happen within them
+DREAMS = 40  # per group
+LENGTHS = (8, 64)  # largest length in frames at the start and at the end of the training
+STEPS = (2, 2, 2, 1, 4)  # K is drawn from these
+NEAR, LEAST = 12.0, 0.15  # decay of the truth's weight in frames, and its least value
+DOUBT, WARMUP = 0.8, 100  # the discriminator's gradient over the truth's; steps until its full weight
+BANDS = 6  # horizontal bands of a picture whose tones are compared
+AHEAD = 20  # frames; dreams begin where something happens within them
 
 
 @dataclass
 class RolloutGroup:
-    """at: the frames they dream next; pasts and caches: of each part of this process's rows; shown: the pictures of their last
-    frames, likewise.
+    """A group of dreams. at: the frames that they dream next; age, length: frames so far, and in the end.
+
+    pasts, pictures and caches: of each part of this process's rows; pictures are those of the last frames.
     """
 
     at: Tensor
     age: int
     length: int
     pasts: list[Past]
-    shown: list[Tensor]
+    pictures: list[Tensor]
     caches: list[Cache]
 
 
 class RolloutBuffer:
-    """Holds GROUPS groups of DREAMS dreams: a step takes the next group a frame on. The critic learns beside them."""
+    """Holds GROUPS groups of DREAMS dreams; each step takes the next group one frame on.
+
+    The discriminator learns beside them.
+    """
 
     def __init__(
         self,
@@ -61,23 +65,23 @@ class RolloutBuffer:
         recipe: Recipe,
         seed: int = 0,
     ) -> None:
-        """`weights` [T]: how often a frame is to be learnt; weight_C: how much a latent's error counts."""
+        """weights [T]: sampling weights of frames; weight_C: weights of the latents' errors."""
         self.tokenizer, self.dynamics, self.drives, self.latents = tokenizer, dynamics, drives, latents
         self.weight_C, self.context_noise = weight_C, recipe.context_noise
         self.doubt = DOUBT if recipe.critic else 0.0
         self.compute, self.device, self.generator = compute, compute.device, generator
         self.rows = compute.own(DREAMS).tensor_split(compute.accumulate)
         self.eventful = ahead(weights, AHEAD) * (drives.age >= 2)
-        self.longest = int(drives.left[drives.age >= 2].max()) + 1
+        self.longest = int(drives.remaining[drives.age >= 2].max()) + 1
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.critic = Discriminator().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.criticism = torch.optim.AdamW(self.critic.parameters(), lr=1e-3, betas=(0.5, 0.95))
+            self.discriminator = Discriminator().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.discriminator_optimizer = torch.optim.AdamW(self.discriminator.parameters(), lr=1e-3, betas=(0.5, 0.95))
         self.groups: list[RolloutGroup] = []
         self.steps = 0
 
     def step(self, progress: float) -> Iterator[dict[str, Tensor]]:
-        """Losses of each part of the next group, one frame on."""
+        """Yields the losses of each part of the next group, one frame on."""
         number = self.steps % GROUPS
         if len(self.groups) <= number:
             self.groups.append(self._begin(progress))
@@ -89,14 +93,14 @@ class RolloutBuffer:
         noises = [torch.randn(shape, generator=self.generator) for _ in range(3)]
         steps = STEPS[int(torch.randint(len(STEPS), (), generator=self.generator))]
         pulls = torch.zeros(2)
-        self.critic.renew()
+        self.discriminator.renew()
         for part, rows in enumerate(self.rows):
-            past, cache, at, shown = group.pasts[part], group.caches[part], group.at[rows], group.shown[part]
+            past, cache, at, before = group.pasts[part], group.caches[part], group.at[rows], group.pictures[part]
             motions, fields = drives.motions[at].to(self.device), drives.fields[at].to(self.device)
-            clean, wanted = self.latents.clean[at].to(self.device).float(), drives.batch(at, self.device)
+            clean, target = self.latents.clean[at].to(self.device).float(), drives.batch(at, self.device)
             start, on_last, on_before = (noise[rows].to(self.device) for noise in noises)
             with self.compute.autocast():
-                drawn = advance(
+                latents = advance(
                     self.dynamics,
                     past,
                     motions,
@@ -107,72 +111,76 @@ class RolloutBuffer:
                     context_noise=self.context_noise,
                     learning=True,
                 )
-                picture = self.tokenizer.decode(drawn).clamp(-1, 1)
-            error = ((drawn - clean).square() * self.weight_C).mean()
-            missing = picture - wanted
+                picture = self.tokenizer.decode(latents).clamp(-1, 1)
+            error = ((latents - clean).square() * self.weight_C).mean()
+            missing = picture - target
             truth = (3 * missing.square() + missing.abs()).mean()
-            off = tones(picture) - tones(wanted)  # weather and light are as sure late as they are early
-            doubt, pull = self._doubt(shown, picture, fields)
+            off = tones(picture) - tones(target)  # weather and light stay predictable
+            doubt, pull = self._doubt(before, picture, fields)
             (pull_of_truth,) = torch.autograd.grad(truth, picture, retain_graph=True)
             pulls += torch.stack([pull_of_truth.norm().cpu(), pull.norm().cpu()]) / len(self.rows)
-            criticism = self._criticise(drives.batch(at - 1, self.device), wanted, shown, picture, fields)
+            discriminator_loss = self._discriminate(drives.batch(at - 1, self.device), target, before, picture, fields)
             yield {
-                "loss": near * (error + truth) + off.abs().mean() + self._heard() * (picture * pull).sum(),
+                "loss": near * (error + truth) + off.abs().mean() + self._weight() * (picture * pull).sum(),
                 "error": error,
                 "truth": truth,
                 "doubt": doubt,
-                "critic": torch.tensor(criticism),
+                "critic": torch.tensor(discriminator_loss),
             }
-            group.pasts[part], group.shown[part] = past.then(drawn.detach()), picture.detach()
-        self._learn(pulls)
+            group.pasts[part], group.pictures[part] = past.then(latents.detach()), picture.detach()
+        self._step_discriminator(pulls)
         group.at, group.age = group.at + 1, group.age + 1
         self.steps += 1
 
     def _begin(self, progress: float) -> RolloutGroup:
         most = min(self.longest, round(LENGTHS[0] + progress * (LENGTHS[1] - LENGTHS[0])))
         length = int(torch.randint(min(most, LENGTHS[0] // 2), most + 1, (), generator=self.generator))
-        starts = self.eventful * (self.drives.left >= length - 1)
+        starts = self.eventful * (self.drives.remaining >= length - 1)
         at = torch.multinomial(starts, DREAMS, True, generator=self.generator)
         pasts = [self.latents.past(self.drives, at[rows], self.device) for rows in self.rows]
-        shown = [self.drives.batch(at[rows] - 1, self.device) for rows in self.rows]
+        pictures = [self.drives.batch(at[rows] - 1, self.device) for rows in self.rows]
         caches = [Cache(self.dynamics.config, len(rows), self.device) for rows in self.rows]
-        return RolloutGroup(at, 0, length, pasts, shown, caches)
+        return RolloutGroup(at, 0, length, pasts, pictures, caches)
 
     def _doubt(self, before: Tensor, picture: Tensor, fields: Tensor) -> tuple[Tensor, Tensor]:
-        """How untrue the pictures look, and which way they would look truer (the gradient)."""
+        """How unreal the pictures look, and the gradient towards more realistic ones."""
         leaf = picture.detach().requires_grad_()
         with self.compute.autocast():
-            doubt = -self.critic(before, leaf, fields).mean()
+            doubt = -self.discriminator(before, leaf, fields).mean()
         (pull,) = torch.autograd.grad(doubt, leaf)
         return doubt.detach(), pull
 
-    def _heard(self) -> float:
-        """The critic's weight: its pull stands in a fixed proportion to the truth's (as in VQGAN, arXiv 2012.09841)."""
-        truth, critic = self.critic.pulls.tolist()
-        return self.doubt * min(1.0, int(self.critic.steps) / WARMUP) * truth / max(critic, 1e-8)
+    def _weight(self) -> float:
+        """The discriminator's weight: its gradient stands in a fixed proportion to the truth's (as in VQGAN, arXiv
+        2012.09841).
+        """
+        truth, own = self.discriminator.pulls.tolist()
+        return self.doubt * min(1.0, int(self.discriminator.steps) / WARMUP) * truth / max(own, 1e-8)
 
-    def _criticise(self, true_before: Tensor, true: Tensor, before: Tensor, picture: Tensor, fields: Tensor) -> float:
-        """Adds to the critic's gradients; gives its loss on this part."""
+    def _discriminate(
+        self, true_before: Tensor, true: Tensor, before: Tensor, picture: Tensor, fields: Tensor
+    ) -> float:
+        """Adds to the discriminator's gradients; returns its loss on this part."""
         with self.compute.autocast():
-            said = self.critic(
+            logits = self.discriminator(
                 torch.cat([true_before, before]), torch.cat([true, picture.detach()]), fields.repeat(2, 1)
             )
-        loss = hinge(*said.chunk(2))
+        loss = hinge(*logits.chunk(2))
         (loss / len(self.rows)).backward()
         return float(loss.detach())
 
-    def _learn(self, pulls: Tensor) -> None:
-        """One step of the critic."""
-        self.compute.average([p.grad for p in self.critic.parameters() if p.grad is not None])
-        self.criticism.step()
-        self.criticism.zero_grad()
-        agreed = self.critic.pulls.new_tensor(self.compute.agreed(*pulls.tolist()))
-        self.critic.pulls.lerp_(agreed, max(0.05, 1 / (int(self.critic.steps) + 1)))
-        self.critic.steps += 1
+    def _step_discriminator(self, pulls: Tensor) -> None:
+        """One optimiser step of the discriminator."""
+        self.compute.average([p.grad for p in self.discriminator.parameters() if p.grad is not None])
+        self.discriminator_optimizer.step()
+        self.discriminator_optimizer.zero_grad()
+        mean_pulls = self.discriminator.pulls.new_tensor(self.compute.mean_over_processes(*pulls.tolist()))
+        self.discriminator.pulls.lerp_(mean_pulls, max(0.05, 1 / (int(self.discriminator.steps) + 1)))
+        self.discriminator.steps += 1
 
 
 def tones(picture: Tensor) -> Tensor:
-    """How bright each band of pictures [B, 3, H, W] is in red, green and blue, and how much that varies, [B, BANDS, 2, 3]."""
+    """Mean and deviation of each band of pictures [B, 3, H, W] in red, green and blue, [B, BANDS, 2, 3]."""
     bands = [band.flatten(2) for band in picture.tensor_split(BANDS, dim=2)]
     return torch.stack([torch.stack([band.mean(2), band.std(2)], dim=1) for band in bands], dim=1)
 

@@ -1,8 +1,9 @@
-"""SUMO's vehicles on our map: their ways along our lanes and connections, in hindsight, with SUMO's stop lines where ours are.
+"""Maps SUMO's vehicles to our map: their paths along our lanes and connections, in hindsight, with SUMO's stop lines on
+ours.
 
-SUMO's lanes end further into a junction than ours, whose stop lines lie before the crossing. A vehicle is therefore moved back
-along its way by what lies between the two lines, on a street by what lies between the last two at first and the next two at last:
-who waits then waits at the line, and gaps along a lane stay what they were.
+SUMO's lanes end further into a junction than ours, whose stop lines lie before the crossing. So a vehicle is moved back
+along its path by the distance of the two lines, interpolated along a street between that of the last junction and that
+of the next: waiting vehicles then wait at our line, and gaps along a lane stay.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from world.town.network import RoadNetwork
 
 @dataclass(slots=True)
 class VehicleTrack:
-    """One vehicle over time: its slot, temper, factor on the limit; for each step (step, x, y, our street lane or -1 in a junction)."""
+    """One vehicle over time: its slot, driving style and factor on the limit.
+
+    rows: per step (step, x, y, our street lane, or -1 inside a junction).
+    """
 
     slot: int
     style: float
@@ -31,30 +35,30 @@ class VehicleTrack:
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A vehicle on one street in one direction: its first and last row, the lanes that it came onto and left from."""
+    """A vehicle on one street in one direction: its first and last row, and its first and last lane there."""
 
     first: int
     last: int
-    came: int
-    left: int
+    first_lane: int
+    last_lane: int
 
 
 def lanes_of(network: RoadNetwork, place: HDMap) -> dict[str, int]:
-    """SUMO's street lanes -> ours."""
-    found = {}
+    """Our lane of each of SUMO's street lanes."""
+    lanes = {}
     for name, lane in network.lanes.items():
         if not lane.internal:
-            way = np.diff(lane.shape, axis=0)
-            middle = int(np.argmax(np.hypot(*way.T)))
-            (x, y), (dx, dy) = 0.5 * (lane.shape[middle] + lane.shape[middle + 1]), way[middle]
+            steps = np.diff(lane.shape, axis=0)
+            middle = int(np.argmax(np.hypot(*steps.T)))
+            (x, y), (dx, dy) = 0.5 * (lane.shape[middle] + lane.shape[middle + 1]), steps[middle]
             ours = locate(place, float(x), float(y), float(np.arctan2(dy, dx)))[0]
             if ours >= 0 and place.lanes["junction"][ours] < 0:
-                found[name] = ours
-    return found
+                lanes[name] = ours
+    return lanes
 
 
 def lines_beyond(network: RoadNetwork, place: HDMap, there: Tables, lanes: Mapping[str, int]) -> np.ndarray:
-    """float64 [lanes]: m from our stop line to SUMO's along each of our street lanes."""
+    """float64 [lanes]: m from our stop line to SUMO's, along each of our street lanes."""
     beyond = np.zeros(len(place.lanes))
     for name, ours in lanes.items():
         x, y = network.lanes[name].shape[-1]
@@ -62,11 +66,11 @@ def lines_beyond(network: RoadNetwork, place: HDMap, there: Tables, lanes: Mappi
     return beyond
 
 
-def put_on(place: HDMap, beyond: np.ndarray, agents: np.ndarray, track: VehicleTrack) -> None:
-    """Fills in pose, lane, s, left and next of a vehicle in AGENT [T, AGENTS]; where its way is not known it is not there."""
+def place_track(place: HDMap, beyond: np.ndarray, agents: np.ndarray, track: VehicleTrack) -> None:
+    """Fills pose, lane, s, left and next of a vehicle in AGENT [T, AGENTS]; where its path is unknown it is removed."""
     lanes = place.lanes
     visits = _visits(lanes, track)
-    through = [connection(place, a.left, b.came) for a, b in pairwise(visits)] + [-1]
+    through = [connection(place, a.last_lane, b.first_lane) for a, b in pairwise(visits)] + [-1]
     number = np.searchsorted([visit.first for visit in visits], np.arange(len(track.rows)), "right") - 1
     for n, (k, x, y, own) in enumerate(track.rows):
         v = int(number[n])
@@ -83,12 +87,12 @@ def put_on(place: HDMap, beyond: np.ndarray, agents: np.ndarray, track: VehicleT
             s -= share * beyond[own] + (1.0 - share) * since
         else:
             s -= beyond[lanes["source"][ahead]]
-        lane, s = _moved(lanes, lane, s, before, ahead)
+        lane, s = _across(lanes, lane, s, before, ahead)
         if lane < 0:
             a["kind"] = 0
             continue
         if lanes["junction"][lane] >= 0:
-            left = 0.0  # its way through a junction bends elsewhere than ours
+            left = 0.0  # its path through a junction differs from ours
         onward = ahead if lanes["junction"][lane] < 0 or lane != ahead else through[v + 1]
         a["lane"], a["s"], a["left"], a["next"] = lane, s, left, onward
         a["x"], a["y"], a["heading"] = place_on(place, lane, s, left)
@@ -99,15 +103,15 @@ def _visits(lanes: np.ndarray, track: VehicleTrack) -> list[_Visit]:
     for n, (_, _, _, own) in enumerate(track.rows):
         if own < 0:
             continue
-        if visits and _way(lanes, visits[-1].left) == _way(lanes, own):
-            visits[-1] = _Visit(visits[-1].first, n, visits[-1].came, own)
+        if visits and _direction(lanes, visits[-1].last_lane) == _direction(lanes, own):
+            visits[-1] = _Visit(visits[-1].first, n, visits[-1].first_lane, own)
         else:
             visits.append(_Visit(n, n, own, own))
     return visits
 
 
-def _moved(lanes: np.ndarray, lane: int, s: float, before: int, ahead: int) -> tuple[int, float]:
-    """(lane, s) where s may lie before a lane's beginning or behind its end; -1: on what is not known."""
+def _across(lanes: np.ndarray, lane: int, s: float, before: int, ahead: int) -> tuple[int, float]:
+    """(lane, s) of a position whose s may lie before the lane's start or past its end; -1 where that is unknown."""
     if s < 0.0:
         lane = before if lanes["junction"][lane] < 0 else int(lanes["source"][lane])
         s += float(lanes["length"][lane])
@@ -119,19 +123,23 @@ def _moved(lanes: np.ndarray, lane: int, s: float, before: int, ahead: int) -> t
     return lane, s
 
 
-def _way(lanes: np.ndarray, lane: int) -> tuple[int, int]:
-    """A street and which way along it."""
+def _direction(lanes: np.ndarray, lane: int) -> tuple[int, int]:
+    """A street and the direction along it."""
     return int(lanes["street"][lane]), int(lanes["forward"][lane])
 
 
 def connection(place: HDMap, lane: int, coming: int) -> int:
-    """The connection from a lane to one behind the junction, or at least between their streets; -1: none."""
+    """The connection from a lane to one beyond the junction, or at least between their streets; -1 for none."""
     lanes = place.lanes
     inside = np.flatnonzero(lanes["junction"] == lanes["end_junction"][lane])
-    best, found = 9, -1
+    best, connection_lane = 9, -1
     for c in inside.tolist():
         source, target = int(lanes["source"][c]), int(lanes["target"][c])
         cost = 2 * (source != lane) + (target != coming)
-        if cost < best and _way(lanes, source) == _way(lanes, lane) and _way(lanes, target) == _way(lanes, coming):
-            best, found = cost, c
-    return found
+        if (
+            cost < best
+            and _direction(lanes, source) == _direction(lanes, lane)
+            and _direction(lanes, target) == _direction(lanes, coming)
+        ):
+            best, connection_lane = cost, c
+    return connection_lane

@@ -1,4 +1,4 @@
-"""What comes of a nuScenes dataset: its maps as places, and the first moment of a scene in one of them."""
+"""A nuScenes dataset's maps as places, and the first key frame of a scene as a state in one of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from world.errors import DataError
-from world.nuscenes.begin import beginning
 from world.nuscenes.flat import conditions
 from world.nuscenes.lanes import read_lanes
+from world.nuscenes.start import start_state
 from world.nuscenes.streets import streets_of
 from world.nuscenes.tables import Dataset
 from world.scene.build import build
@@ -20,7 +20,7 @@ from world.scene.state import SceneState
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """A map of the dataset as a road graph. file: what it is called as a place; mirrored: whether east and west are changed over."""
+    """A map of the dataset as a road graph. file: its name as a place; mirrored: whether east and west are swapped."""
 
     file: str
     graph: RoadGraph
@@ -28,8 +28,8 @@ class Map:
 
 
 def maps_of(dataset: Dataset, scenes: Sequence[str]) -> dict[str, Map]:
-    """The maps that scenes are on, by scene; each is tried as a place. DataError where one is missing or cannot be driven on."""
-    found: dict[str, Map] = {}
+    """The map of each scene, each tried as a place. DataError where one is missing or cannot be driven on."""
+    maps: dict[str, Map] = {}
     for location in dict.fromkeys(dataset.location(scene) for scene in scenes):
         path = dataset.expansion(location)
         lanes = read_lanes(path)
@@ -38,12 +38,12 @@ def maps_of(dataset: Dataset, scenes: Sequence[str]) -> dict[str, Map]:
             build(graph)
         except DataError as error:
             raise DataError(f"{path} makes no place to drive in: {error}") from error
-        found[location] = Map(f"{location}{ENDING}", graph, lanes.mirrored)
-    return {scene: found[dataset.location(scene)] for scene in scenes}
+        maps[location] = Map(f"{location}{ENDING}", graph, lanes.mirrored)
+    return {scene: maps[dataset.location(scene)] for scene in scenes}
 
 
 def save_places(maps: dict[str, Map], folder: Path) -> dict[str, Path]:
-    """Each scene's place as a file in `folder`. DataError where it cannot be written."""
+    """Saves each scene's place as a file in `folder`; their paths by scene. DataError where it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for its in {its.file: its for its in maps.values()}.values():
@@ -54,12 +54,12 @@ def save_places(maps: dict[str, Map], folder: Path) -> dict[str, Path]:
 
 
 def first_moment(dataset: Dataset, scene: str, its: Map, place: Path, seed: int = 0) -> SceneState:
-    """The state that a drive of ours goes on from. DataError where the scene has no moment, or begins off the map."""
+    """The state that a drive starts from. DataError where the scene has no key frame, or begins off the map."""
     moments = dataset.moments(scene)
     if not moments:
         raise DataError(f"{scene} has no key frame; take another scene.")
-    told = conditions(dataset.description(scene))
+    control = conditions(dataset.description(scene))
     try:
-        return beginning(load_place(str(place)), moments[0], told, its.mirrored, seed)
+        return start_state(load_place(str(place)), moments[0], control, its.mirrored, seed)
     except DataError as error:
         raise DataError(f"{scene} cannot be gone on with: {error}") from error

@@ -1,4 +1,4 @@
-"""Clips of a run as a labelled dataset: each is driven again as it was, and seen by any cameras, with all that is true of it."""
+"""Exports a run's clips as labelled datasets: each is driven again as it was, and any cameras see it with full ground truth."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bridge.budget.ledger import Ledger
 from bridge.budget.opening import ram
 from bridge.disk import reason
 from bridge.errors import DataError, ExportError, SessionError
-from bridge.factory.export.clips import Kept, kept
-from bridge.factory.export.drawn import Drawing, Labeller, drawn, moments
+from bridge.factory.export.clips import StoredClip, stored_clips
+from bridge.factory.export.replay import Labeller, ReplaySpec, labelled_clips, record_count
 from bridge.factory.jobs import Request
 from bridge.factory.store import CLIPS, RUN, SPARE, open_request
 from world.controls import FPS
@@ -27,39 +27,43 @@ from world.packages import need
 from world.render.painter import SHIPPED
 from world.telling import Report
 
-EXTRA = "labels"  # of pyproject.toml: what formats are written with
+EXTRA = "labels"  # of pyproject.toml: packages that write formats
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be exported, all of it checked. clips: of the run in `folder`; formats: names of FORMATS."""
+class ExportSpec:
+    """A checked export. clips: of the run in `folder`; formats: names of FORMATS; out: a new folder."""
 
     folder: Path
     request: Request
-    clips: tuple[Kept, ...]
+    clips: tuple[StoredClip, ...]
     formats: tuple[str, ...]
     cameras: CameraSet
     out: Path
 
     @property
-    def pictures(self) -> int:
+    def pixels(self) -> int:
+        """Pixels of all pictures."""
         each = sum(camera.width * camera.height for camera in self.cameras.cameras.values())
         return len(self.clips) * self.request.frames * self.cameras.rate // FPS * each
 
     @property
     def most_bytes(self) -> int:
-        """That it may take on the disk."""
-        return int(sum(FORMATS[name].bytes_a_pixel for name in self.formats) * self.pictures)
+        """The most bytes that it may take on the disk."""
+        return int(sum(FORMATS[name].bytes_a_pixel for name in self.formats) * self.pixels)
 
 
-def wanted(source: Path, formats: Sequence[str], cameras: CameraSet, out: Path) -> Wanted:
-    """Before any work. source: a run's folder, or one of its clips (.mp4). SessionError, DataError, ExportError, MissingPackageError."""
-    chosen = tuple(dict.fromkeys(formats))
-    if odd := [name for name in chosen if name not in FORMATS]:
+def export_spec(source: Path, formats: Sequence[str], cameras: CameraSet, out: Path) -> ExportSpec:
+    """Checks an export before any work. source: a run's folder, or one of its clips (.mp4).
+
+    SessionError: a format; MissingPackageError: its package; DataError: the source or the cameras; ExportError: the new folder or its disk.
+    """
+    names = tuple(dict.fromkeys(formats))
+    if odd := [name for name in names if name not in FORMATS]:
         raise SessionError(f"There is no format '{odd[0][:40]}'; there are: {', '.join(FORMATS)}.")
-    if not chosen:
+    if not names:
         raise SessionError(f"Say in which format the clips are to leave: --to with one of {', '.join(FORMATS)}.")
-    for kind in (FORMATS[name] for name in chosen):
+    for kind in (FORMATS[name] for name in names):
         if kind.package:
             need(kind.package, EXTRA, kind.wants)
         kind.check(cameras)
@@ -69,62 +73,64 @@ def wanted(source: Path, formats: Sequence[str], cameras: CameraSet, out: Path) 
             f"{source} is no run of clips and none of its clips: give the folder that `lucidrive clips --out` made, or a .mp4 of its {CLIPS}/."
         )
     request = open_request(folder, None, True)
-    clips = tuple(clip for clip in kept(folder) if stem in (None, clip.stem))
+    clips = tuple(clip for clip in stored_clips(folder) if stem in (None, clip.stem))
     if not clips:
         what = f"{stem} is none of the accepted clips" if stem else "no clip was accepted"
         raise DataError(f"There is nothing to label: {what} in {folder}; its report.json says why.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExportError(f"{out} holds something already; choose a new folder.")
-    found = Wanted(folder, request, clips, chosen, cameras, out)
+    spec = ExportSpec(folder, request, clips, names, cameras, out)
     with _refusing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(out.parent).free
-    if found.most_bytes + SPARE > free:
+    if spec.most_bytes + SPARE > free:
         raise ExportError(
-            f"{out} may take {found.most_bytes / 2**20:,.0f} MiB and its disk has {free / 2**20:,.0f} MiB left: free some room, or take"
+            f"{out} may take {spec.most_bytes / 2**20:,.0f} MiB and its disk has {free / 2**20:,.0f} MiB left: free some room, or take"
             " fewer or smaller cameras."
         )
-    return found
+    return spec
 
 
 def export(
-    order: Wanted,
+    spec: ExportSpec,
     painter: Path | None = SHIPPED,
     workers: int = 0,
     ledger: Ledger | None = None,
-    note: Report | None = None,
+    on_progress: Report | None = None,
 ) -> dict[str, Any]:
-    """Writes it: a folder a format, and README.md. All of it or nothing, and the same by any number of processes (0: this one).
+    """Writes a folder for each format and README.md, all or nothing, and returns its counts. workers: processes that draw (0: this
+    one); the files are the same for any number.
 
-    WeightsError where the world is another; ExportError; NoRoomError: the memory.
+    WeightsError: the clips are of another version; ExportError: the disk; NoRoomError: the memory; SessionError: a process died.
     """
-    tell = note or (lambda fraction, text: None)
-    with _refusing(order.out):
-        room = Path(tempfile.mkdtemp(prefix=".labelling-", dir=order.out.parent))
+    tell = on_progress or (lambda fraction, text: None)
+    with _refusing(spec.out):
+        room = Path(tempfile.mkdtemp(prefix=".labelling-", dir=spec.out.parent))
     try:
-        with _refusing(order.out):
-            found = _write(order, painter, workers, ledger or ram(), room / "new", tell)
-            if order.out.exists():
-                order.out.rmdir()
-            (room / "new").replace(order.out)
+        with _refusing(spec.out):
+            counts = _write(spec, painter, workers, ledger or ram(), room / "new", tell)
+            if spec.out.exists():
+                spec.out.rmdir()
+            (room / "new").replace(spec.out)
     finally:
         shutil.rmtree(room, ignore_errors=True)
-    return found
+    return counts
 
 
 def _write(
-    order: Wanted, painter: Path | None, workers: int, ledger: Ledger, room: Path, tell: Report
+    spec: ExportSpec, painter: Path | None, workers: int, ledger: Ledger, room: Path, tell: Report
 ) -> dict[str, Any]:
-    total = sum(moments(clip, order.cameras) for clip in order.clips)
+    total = sum(record_count(clip, spec.cameras) for clip in spec.clips)
     done = boxes = 0
     with ExitStack() as stack:
-        writers: list[Writer] = [FORMATS[name](room / name, order.cameras) for name in order.formats]
-        drawing = Drawing(order.request, order.clips, order.cameras, any(one.draws for one in writers), painter)
-        labeller = Labeller(drawing)
+        writers: list[Writer] = [FORMATS[name](room / name, spec.cameras) for name in spec.formats]
+        draw = any(one.draws for one in writers)
+        replay = ReplaySpec(spec.request, spec.clips, spec.cameras, draw, painter)
+        labeller = Labeller(replay, draws=draw and not workers)
         for writer in writers:
             stack.enter_context(writer)
-        for number, (clip, dreamt, records) in enumerate(drawn(labeller, workers, ledger)):
-            begin, end = (dreamt.states[index].places[0] for index in (0, -1))
+        for number, (clip, rollout, records) in enumerate(labelled_clips(labeller, workers, ledger)):
+            begin, end = (rollout.states[index].places[0] for index in (0, -1))
             drive = DriveInfo(clip.stem.replace(".", "-"), begin, clip.task, int(clip.fields["seed"]), end)
             for writer in writers:
                 writer.begin(drive)
@@ -133,25 +139,26 @@ def _write(
                     writer.add(record)
                 done += 1
                 boxes += sum(len(seen.truth.boxes) for seen in record.views.values())
-                tell(done / total, f"clip {number + 1} of {len(order.clips)}")
+                tell(done / total, f"clip {number + 1} of {len(spec.clips)}")
             for writer in writers:
                 writer.end()
-    found = {
-        "clips": len(order.clips),
+    counts = {
+        "clips": len(spec.clips),
         "moments": done,
-        "pictures": done * len(order.cameras.cameras) if drawing.draw else 0,
+        "pictures": done * len(spec.cameras.cameras) if draw else 0,
         "boxes": boxes,
-        "formats": list(order.formats),
-        "cameras": list(order.cameras.cameras) if drawing.draw else [],
+        "formats": list(spec.formats),
+        "cameras": list(spec.cameras.cameras) if draw else [],
         "synthetic": True,
     }
-    text = card(found, order.cameras if drawing.draw else None, labeller.world.hashes)
+    text = card(counts, spec.cameras if draw else None, labeller.hashes)
     (room / "README.md").write_text(text, encoding="utf-8")
-    return found
+    return counts
 
 
 @contextmanager
 def _refusing(out: Path) -> Iterator[None]:
+    """Turns OSError into ExportError."""
     try:
         yield
     except OSError as error:

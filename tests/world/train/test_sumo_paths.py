@@ -10,7 +10,7 @@ import pytest
 
 from world.dynamics.tables import tables
 from world.evaluate.traffic import windows
-from world.evaluate.traffic_counts import counted
+from world.evaluate.traffic_counts import count_traffic
 from world.scene.places import load_place
 from world.scene.query import RED, signal_colour
 from world.train.traffic_samples import DriveLog
@@ -39,9 +39,9 @@ def test_everybody_is_on_a_lane_and_goes_on_along_it(recording: DriveLog) -> Non
     went = np.hypot(np.diff(agents["x"], axis=0), np.diff(agents["y"], axis=0))[same] / 0.1
     told = agents["speed"][1:][same]
     assert np.mean(np.abs(went - told) < 2.5) > 0.95
-    found = counted(PLACE, agents, lambda k: recording.places[k])
-    assert found.crossings > 50 and found.red <= 0.02 * found.crossings and found.contacts <= 3
-    assert found.off == 0
+    result = count_traffic(PLACE, agents, lambda k: recording.places[k])
+    assert result.crossings > 50 and result.red <= 0.02 * result.crossings and result.contacts <= 3
+    assert result.off == 0
 
 
 def test_who_waits_at_red_waits_before_our_line(recording: DriveLog) -> None:
@@ -58,6 +58,6 @@ def test_who_waits_at_red_waits_before_our_line(recording: DriveLog) -> None:
 
 @pytest.mark.slow
 def test_driving_on_from_sumos_moments_is_measured_beside_sumo(recording: DriveLog) -> None:
-    found = windows([(TOWN, recording)], None)
-    assert found["minutes"] > 15
-    assert 0.0 < found["divergence"]["speeds"] < 0.3 and found["contacts a vehicle-minute"]["rate"] < 0.1
+    result = windows([(TOWN, recording)], None)
+    assert result["minutes"] > 15
+    assert 0.0 < result["divergence"]["speeds"] < 0.3 and result["contacts a vehicle-minute"]["rate"] < 0.1

@@ -1,4 +1,4 @@
-"""Frames to record and save: a drive of a few seconds, dreamt once."""
+"""Frames to record and save: a drive of a few seconds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from world.dream import AnyWorld, open_dream
 FRAMES = 40
 
 
-def made_moments(model: AnyWorld, frames: int = FRAMES) -> tuple[list[Moment], Clip]:
-    """Moments, and what there is to say of their drive."""
+def record_moments(model: AnyWorld, frames: int = FRAMES) -> tuple[list[Moment], Clip]:
+    """The moments of a drive, and a clip without moments that describes it."""
     session = Session(partial(open_dream, model), 7)
     session.record_all()
     if model.driving:

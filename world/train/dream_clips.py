@@ -1,4 +1,4 @@
-"""Dreams of training clips under the controls that were really driven: what the readouts and the driver will look at."""
+"""Dreams of training clips under their true controls, on which the readouts and the driver are trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from world.telling import Say
 from world.train.distributed import precision
 from world.train.in_memory import InMemoryDataset, Latents, fingerprint, save_array
 
-CLIP, EVERY = 32, 40  # frames of a dream, and from one's first frame to the next one's at least
+CLIP, EVERY = 32, 40  # frames per dream, and least distance between the starts of two
 MOST = 300  # dreams; spread over all drives
 BATCH = 64
 
@@ -30,12 +30,12 @@ def dream_clips(
     seed: int = 0,
     note: Say | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """All latents float16 [T, N, C] with some of them dreamt, and the numbers of the dreamt frames [M].
+    """All latents float16 [T, N, C] with some frames dreamt, and the indices of the dreamt frames [M].
 
-    A dream begins at true frames and goes on for CLIP frames; the labels stay those of the true drive. Kept in `cache`;
-    `key` stands for the weights.
+    A dream begins at true frames and lasts CLIP frames; the labels stay those of the true drive. Cached in `cache`
+    under `key`, which identifies the weights.
     """
-    first = ((drives.age >= 2) & (drives.age % EVERY == 2) & (drives.left >= CLIP - 1)).nonzero()[:, 0]
+    first = ((drives.age >= 2) & (drives.age % EVERY == 2) & (drives.remaining >= CLIP - 1)).nonzero()[:, 0]
     first = first[torch.linspace(0, len(first) - 1, min(MOST, len(first))).long()]
     index = first[:, None] + torch.arange(CLIP)
     path = cache / f"dreams-{key}-{fingerprint(drives.dataset, f'{CLIP} {EVERY} {MOST} {seed}')}.npy"
@@ -45,11 +45,11 @@ def dream_clips(
             past = latents.past(drives, clips[:, 0], device)
             motions, fields = drives.motions[clips].to(device), drives.fields[clips].to(device)
             with precision(device):
-                dreamt = rollout(dynamics, past, motions, fields, generator)
-            out.append(dreamt.cpu().half().numpy())
+                dreams = rollout(dynamics, past, motions, fields, generator)
+            out.append(dreams.cpu().half().numpy())
             if note:
                 note(f"dreaming clips, {number * BATCH / len(first):.0%}")
         save_array(path, np.concatenate(out))
-    mixed = latents.clean.clone()
-    mixed[index.flatten()] = torch.from_numpy(np.load(path)).flatten(0, 1)
-    return mixed, index.flatten()
+    frames = latents.clean.clone()
+    frames[index.flatten()] = torch.from_numpy(np.load(path)).flatten(0, 1)
+    return frames, index.flatten()
