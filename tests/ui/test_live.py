@@ -114,11 +114,11 @@ def test_keys_pause_step_reset_and_save(drive: PageDream) -> None:
 def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monkeypatch: pytest.MonkeyPatch) -> None:
     timer = TickTimer()
     monkeypatch.setattr(dreamer.loop, "timer", timer)
-    monkeypatch.setattr(timer, "took", lambda dreams, seconds: None)
-    timer._known = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
+    monkeypatch.setattr(timer, "record", lambda dreams, seconds: None)
+    timer._seconds = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
     first, second = dreamer.open(lambda: None), dreamer.open(lambda: None)
     assert "slower" in second.notes()[0].text
-    timer._known[2] = 0.08
+    timer._seconds[2] = 0.08
     began = time.monotonic()
     with pytest.raises(BusyError, match="try again"):
         dreamer.open(lambda: None)
