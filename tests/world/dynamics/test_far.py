@@ -34,7 +34,7 @@ def few() -> Iterator[None]:
         patch.setattr(dreamt, "JUNCTIONS", 4)
         patch.setattr(extend, "MOST", 2)
         patch.setattr(extend, "REACH", 150.0)
-        patch.setattr(extend, "KEPT", 930.0)  # 150 + 352 + 420 m: what may decide how it grows
+        patch.setattr(extend, "MAP_REACH", 930.0)  # 150 + 352 + 420 m: what may decide how it grows
         patch.setattr(extend, "BEFORE", 500.0)
         yield
 
