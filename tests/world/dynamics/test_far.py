@@ -68,7 +68,7 @@ def same_map(one: HDMap, other: HDMap) -> bool:
 def test_it_grows_as_if_all_of_it_were_on_the_map(
     weights: Path, asked: list[Extension], far: GrowingPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extend, "KEPT", np.inf)
+    monkeypatch.setattr(extend, "MAP_REACH", np.inf)
     place = dreamt_place(NAME, weights, weights / "none")
     for one in asked:
         place = extended(place, one)
