@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
     """A folder with the base model and `adapter` merged into it, in float32; made now where the cache has none. WeightsError."""
-    folder_of_base = found(base)
+    folder_of_base = base_folder(base)
     if adapter is None:
         return folder_of_base
 
@@ -58,7 +58,7 @@ def quantised(adapter: Path | None, base: str | Path | None = None, *, verify: b
 
         from brain.quant import int8, tensors_of
 
-        folder_of_base = found(base)
+        folder_of_base = base_folder(base)
         tokenizer = AutoTokenizer.from_pretrained(folder_of_base)
         model = _merge(folder_of_base, adapter).eval()
         tokenizer.save_pretrained(folder)
@@ -74,7 +74,7 @@ def _name(adapter: Path | None, base: str | Path | None) -> str:
     if base is None:
         name, kind = "smollm2-" + PACKAGE_VERSION, b""
     else:
-        folder = found(base)
+        folder = base_folder(base)
         files = sorted(folder.glob("*.safetensors"))  # too large to be read
         name = folder.name.lower()
         kind = "".join(f"{path.resolve()} {path.stat().st_mtime_ns}" for path in files).encode()
@@ -130,7 +130,7 @@ def _sums(adapter: Path) -> bytes:
     return "".join(f"{sha256(path)}  {path.name}\n" for path in files).encode()
 
 
-def found(base: str | Path | None) -> Path:
+def base_folder(base: str | Path | None) -> Path:
     """The folder of a base model: ours for None, a folder as it is, or a name in Hugging Face's cache. WeightsError where there is none."""
     if base is None:
         return base_model()

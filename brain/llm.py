@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from brain.chat import ChatTokenizer
-from brain.files import ADAPTER, INT8_WEIGHTS, attached, found, is_whole, merged, quantised
+from brain.files import ADAPTER, INT8_WEIGHTS, attached, base_folder, is_whole, merged, quantised
 from brain.llama import Llama, computes
 from brain.prompt import beginning
 from brain.quant import Quant, filled, layers_of, llm_int8, nf4
@@ -86,7 +86,7 @@ class LocalModel:
             folder = merged(adapter, base)
             whole: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
             return cls._of(whole.to(device), folder, device)
-        folder = found(base)
+        folder = base_folder(base)
         bits = nf4(dtype) if quant == "nf4" else llm_int8()
         plain = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, quantization_config=bits, device_map={"": device}

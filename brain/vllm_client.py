@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from brain.director import Reply, Thought, clean, finished, limited
-from brain.files import found
+from brain.files import base_folder
 from brain.grammar import grammar
 from brain.normal import normal
 from brain.plan import PlanError, parse_line, print_line
@@ -69,7 +69,7 @@ class VllmDirector:
         """Checks that the server answers and has the model; BrainServerError where not. `base`: for its tokenizer."""
         from transformers import AutoTokenizer
 
-        director = cls(AutoTokenizer.from_pretrained(found(base)), url, model, unsure)
+        director = cls(AutoTokenizer.from_pretrained(base_folder(base)), url, model, unsure)
         names = [entry.get("id") for entry in director._request("GET", "/v1/models").get("data", [])]
         if model not in names:
             raise BrainServerError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from brain.files import found
+from brain.files import base_folder
 from finetune.batches import Batches, Example, example
 from finetune.corpus import corpus
 from finetune.train import VALIDATION_SEED, FinetuneConfig, completion_loss, lora_model, mean_loss
@@ -44,7 +44,7 @@ def sweep(config: FinetuneConfig, steps: int = STEPS, base: str | Path | None = 
     """Yields a trial for each of `settings`, each from a fresh adapter."""
     from transformers import AutoTokenizer
 
-    folder = found(base)
+    folder = base_folder(base)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     cases = corpus(config.cases, seed=config.seed)
     batches = Batches([example(tokenizer, case) for case in cases], config.batch, config.seed)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brain.director import Director
-from brain.files import PACKAGE, PACKAGE_VERSION, checked, found, seal
+from brain.files import PACKAGE, PACKAGE_VERSION, base_folder, checked, seal
 from brain.quant import nf4
 from finetune.batches import IGNORE, Batches, Example, TokenBatch, example, pack
 from finetune.best import Best
@@ -74,7 +74,7 @@ def finetune(
     from transformers import AutoTokenizer
 
     config = config or FinetuneConfig()
-    folder = found(base)
+    folder = base_folder(base)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = lora_model(folder, config)
     if begin is not None:
