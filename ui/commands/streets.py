@@ -92,7 +92,7 @@ def _train(
 
     compute = DistributedContext(device, step_seconds=step_seconds)
     with progress(f"train {name}") as report:
-        made = train(
+        folder = train(
             out,
             minutes,
             count=networks,
@@ -103,7 +103,7 @@ def _train(
             workers=workers,
             report=report,
         )
-    say(f"The network is in {made}; `lucidrive evaluate {name} --weights {made}` measures it.")
+    say(f"The network is in {folder}; `lucidrive evaluate {name} --weights {folder}` measures it.")
 
 
 def evaluate_streets(

@@ -47,10 +47,10 @@ def train(
     if begin is not None:
         recipe = replace(recipe, shares=(0.4, 0.0), begin=begin)
     with progress("train traffic") as report:
-        made = train_traffic(
+        folder = train_traffic(
             out, minutes, recipe=recipe, compute=DistributedContext(device), seed=seed, workers=workers, report=report
         )
-    say(f"The traffic is in {made}; `lucidrive evaluate traffic --weights {made}` measures it beside the rules.")
+    say(f"The traffic is in {folder}; `lucidrive evaluate traffic --weights {folder}` measures it beside the rules.")
 
 
 def evaluate(
