@@ -52,9 +52,9 @@ def covers(renderer: Renderer, state: SceneState, pose: Pose) -> int:
 def test_from_the_cars_eyes_it_sees_what_the_driver_sees(drive: SceneState) -> None:
     renderer = Renderer(load_painter(PAINTER))
     eyes = beside(drive, RIG.ahead, RIG.left, RIG.up, RIG.yaw, RIG.pitch)
-    still = replace(drive, ego=drive.ego.copy())
-    still.ego["speed"] = 0.0  # what moves sees rain aslant
-    seen, driven = renderer.look(drive, RIG, eyes).picture, renderer.draw(still, RIG)
+    standing = drive.ego.copy()
+    standing["speed"] = 0.0  # what moves sees rain aslant
+    seen, driven = renderer.look(drive, RIG, eyes).picture, renderer.draw(replace(drive, ego=standing), RIG)
     assert (np.abs(seen.astype(int) - driven).max(-1) <= 1).mean() > 0.99
 
 
