@@ -54,6 +54,7 @@ def test_the_wheel_holds_the_packages_with_all_their_files_and_no_others(source:
             assert archive.read(name) == (source / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         (about,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))

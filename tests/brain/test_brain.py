@@ -46,6 +46,7 @@ class Counted(nn.Module):
         return self.inner(**inputs)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=200), st.integers(0, 3))
 def test_whatever_is_typed_gives_a_canonical_line_or_a_clear_error(text: str, seed: int) -> None:

@@ -87,6 +87,7 @@ def test_what_the_model_was_taught_stays_but_for_slips_and_miles(name: str) -> N
     assert [text for text in texts if normal(text) != text and not any(word in text for word in SLIPS)] == []
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_any_text_is_read_and_reading_it_again_changes_nothing(text: str) -> None:
     once = normal(text)

@@ -139,6 +139,7 @@ def test_there_is_one_seat(host: Session) -> None:
         Guest(session())
 
 
+@pytest.mark.slow
 def test_a_guest_goes_along_into_the_hosts_next_dream(host: Session) -> None:
     guest = Guest(host)
     tick(host, guest, 3)

@@ -26,6 +26,7 @@ def held_out() -> list[Case]:
     return corpus(1500, "held_out", 2)
 
 
+@pytest.mark.slow
 def test_twenty_thousand_distinct_texts_in_two_languages(cases: list[Case]) -> None:
     assert (
         len({case.text for case in cases if case.kind != "context"} | {f"{c.context}{c.text}" for c in cases}) >= COUNT

@@ -115,6 +115,7 @@ class Socket:
         return {"type": "websocket.disconnect"}
 
 
+@pytest.mark.slow
 def test_no_message_hurts_a_dream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_guest_that_left_makes_room_for_another(
             assert guest.next("hello")["guest"]
 
 
+@pytest.mark.slow
 def test_the_hosts_end_is_the_guests_end_and_the_link_opens_nothing_more(small_page: str, few: FakeDreamer) -> None:
     from gradio_client import Client
 

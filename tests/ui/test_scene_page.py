@@ -59,6 +59,7 @@ def session_in(model: SceneWorld, place: str) -> Session:
     return Session(lambda seed: open_dream(model, seed, 1), 4, place)
 
 
+@pytest.mark.slow
 def test_a_map_file_is_no_start_scene_of_the_page(drive: PageDream, model: SceneWorld, own_map: str) -> None:
     with pytest.raises(DataError, match="no start scene"):
         drive.begin(StartRequest(3, own_map))
@@ -80,6 +81,7 @@ def test_a_drive_in_a_map_file_goes_on_at_the_command_line_alone(
     assert mine.dream.state()[1]["place"] == own_map
 
 
+@pytest.mark.slow
 def test_a_drive_in_any_shipped_town_goes_on_on_the_page(drive: PageDream, model: SceneWorld) -> None:
     drive.load_dream(pack(session_in(model, "town-3")))
 

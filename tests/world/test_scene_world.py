@@ -47,6 +47,7 @@ def test_a_fork_goes_its_own_way_and_leaves_the_first_alone(model: SceneWorld) -
     assert dream.state_now.ego["speed"][0] > other.state_now.ego["speed"][0]
 
 
+@pytest.mark.slow
 def test_a_saved_drive_goes_on_to_the_last_bit(model: SceneWorld) -> None:
     dream = begun(model)
     dream.step(Control(steer=0.1, weather=Weather.SNOW_2))
@@ -80,6 +81,7 @@ def test_pictures_change_nothing(model: SceneWorld) -> None:
     assert frames[1].between is None
 
 
+@pytest.mark.slow
 def test_looking_around_changes_nothing(model: SceneWorld) -> None:
     looked, other = begun(model), begun(model)
     before, ego = looked.state_now.hash(), looked.state_now.ego[0]

@@ -250,6 +250,7 @@ def test_every_tier_fits_the_device_that_it_is_made_for() -> None:
         assert plan.fits, advice(tier.setup, tier.capacity, choices(tier.setup, tier.capacity))
 
 
+@pytest.mark.slow
 def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:
     """With a full cache, on the CPU."""
     config = preset("embedded")

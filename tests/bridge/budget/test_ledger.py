@@ -28,6 +28,7 @@ from world.presets import preset
 OPERATIONS = 1000
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**64), st.integers(0, 2000), st.integers(0, 2000))
 def test_no_interleaving_exceeds_the_capacity(seed: int, total: int, capacity: int) -> None:

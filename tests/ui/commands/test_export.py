@@ -78,6 +78,7 @@ def test_a_run_becomes_a_labelled_dataset(run: Path, export: Any, tmp_path: Path
     assert sums(run) == before
 
 
+@pytest.mark.slow
 def test_one_clip_becomes_a_scenario_without_a_picture(run: Path, export: Any, tmp_path: Path) -> None:
     pytest.importorskip("scenariogeneration", reason="scenariogeneration, which writes the format, is not installed")
     clip = next(iter(stored_clips(run)))

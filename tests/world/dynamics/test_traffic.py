@@ -79,6 +79,7 @@ def street_lane(place: HDMap, lanes_each_way: int = 2) -> int:
     raise AssertionError("no such lane")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signals", [True, False])
 def test_a_minute_of_traffic(signals: bool) -> None:
     place = build(graph(signals))

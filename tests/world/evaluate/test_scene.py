@@ -45,6 +45,7 @@ def test_boxes_that_overlap_are_contacts() -> None:
     assert scene_drives.contacts(boxes) == {(4, 5)}
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_is_measured_and_told() -> None:
     told: list[float] = []
     only = ("manoeuvres", "events", "routes")

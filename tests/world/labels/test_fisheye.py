@@ -86,6 +86,7 @@ def test_labels_agree() -> None:
     assert any(kind in {box.track.kind for box in seen.boxes} for kind in (Kind.CAR, Kind.VAN, Kind.PERSON))
 
 
+@pytest.mark.slow
 def test_the_picture_is_that_of_a_finer_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read from sides four times as fine and averaged, it is nearly the same: how far, the documentation says."""
     (now,) = states("town-1", 1, 1)

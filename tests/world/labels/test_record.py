@@ -30,6 +30,7 @@ def found() -> list[Record]:
     return list(records(states("town-0", 0, 9), CAMERAS, plain_renderer()))
 
 
+@pytest.mark.slow
 def test_a_record_every_other_step_where_cameras_have_half_the_rate(found: list[Record]) -> None:
     assert [one.index for one in found] == list(range(5))
     assert [one.seconds for one in found] == pytest.approx([k / CAMERAS.rate for k in range(5)])

@@ -35,6 +35,7 @@ def cases() -> list[Case]:
     return found
 
 
+@pytest.mark.slow
 def test_boxes_hold_their_pixels(cases: list[Case]) -> None:
     found = sum((consistency.boxes(truth, sight) for _, truth, sight, _ in cases), Tally())
     assert found.cases > 20 and not found.wrong

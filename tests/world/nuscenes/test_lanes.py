@@ -30,6 +30,7 @@ def read(folder: Path, text: object) -> Any:
     return read_lanes(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("town", ["town-3", "town-21"])
 def test_a_place_comes_back_lane_by_lane(tmp_path: Path, town: str) -> None:
     place = load_place(town)
@@ -50,6 +51,7 @@ def test_a_place_comes_back_lane_by_lane(tmp_path: Path, town: str) -> None:
     assert not load(tmp_path / "town.json.gz").parked
 
 
+@pytest.mark.slow
 def test_traffic_that_keeps_left_is_mirrored(tmp_path: Path) -> None:
     text = tables("town-0")
     right = read(tmp_path, text)

@@ -50,6 +50,7 @@ def _taught() -> Painter:
     return painter
 
 
+@pytest.mark.slow
 def test_untrained_it_is_plain_shading(wet) -> None:
     state, shot = wet
     painted = Renderer(_painter()).shot(state, RIG)
@@ -177,6 +178,7 @@ def test_the_large_one_fits_its_card() -> None:
     assert counter.get_total_flops() * 24 < 0.4 * 209.5e12  # bf16 with sums in fp32: NVIDIA's architecture paper
 
 
+@pytest.mark.slow
 def test_a_narrow_copy_of_it_learns() -> None:
     large = PAINTERS["rtx5090"]
     painter = _painter(

@@ -30,6 +30,7 @@ def drive() -> list[SceneState]:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rig", [Rig(128, 72), Rig(96, 96, fov=120.0, yaw=80.0), Rig(128, 72, fov=40.0, pitch=-20.0, roll=30.0)]
 )

@@ -50,6 +50,7 @@ def test_groups_have_names() -> None:
         light(amounts()).group("candle")
 
 
+@pytest.mark.slow
 def test_changes_are_smooth() -> None:
     for condition in ("rain", "snow", "fog", "night", "dawn", "dusk"):
         means = []

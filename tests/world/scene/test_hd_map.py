@@ -113,6 +113,7 @@ def test_the_same_graph_gives_the_same_map() -> None:
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [towns()["test"][0], towns()["train"][9], towns()["train"][15]])
 def test_a_map_that_grew_is_the_map_of_the_whole(name: str) -> None:
     """Streets by and by, junctions and signals as they are met: at each step as if it had been built at once, and what is far is kept."""
@@ -261,6 +262,7 @@ def graphs(draw: st.DrawFn) -> RoadGraph:
     return RoadGraph(junctions, tuple(streets))
 
 
+@pytest.mark.slow
 @given(graphs())
 @settings(max_examples=40, deadline=None)
 def test_any_bent_grid_is_whole(made: RoadGraph) -> None:

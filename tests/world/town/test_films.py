@@ -62,6 +62,7 @@ def test_drives_go_through_towns_of_their_split_alone() -> None:
         assert {scenes(1, split, number)[0][-1].places[0].name for number in (0, 30)} <= set(towns()[split])
 
 
+@pytest.mark.slow
 def test_events_and_manoeuvres_are_in_sight_where_they_were_wished_for() -> None:
     films = [scenes(2, "validation", number)[0] for number in range(20)]
     begun = [int(states[-1].event["event"][0]) for states in films if states[-1].event["stage"][0] == 2]

@@ -146,6 +146,7 @@ def test_a_run_that_was_stopped_goes_on(few: None, cache: Path, tmp_path: Path) 
     assert whole.keys() == parts.keys() and all(value.isfinite().all() for value in parts.values())
 
 
+@pytest.mark.slow
 def test_it_trains_on_lessons_too(few: None, cache: Path, tmp_path: Path) -> None:
     (tmp_path / "lessons").mkdir()
     a_lesson(tmp_path / "lessons")

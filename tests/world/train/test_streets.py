@@ -113,6 +113,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert f"| {last[0]} | {float(last[1]) / 60:.1f} | {float(last[-1]):.3f} |" in card and "| steps | 6 |" in card
 
 
+@pytest.mark.slow
 def test_real_streets_teach_too_and_weights_are_gone_on_from(tmp_path: Path) -> None:
     for split in ("train", "validation"):
         folder_of(tmp_path / "networks" / split, split, 2)

@@ -27,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(LeRobot, tmp_path_factory.mktemp("lerobot"), FRONT)
 
 
+@pytest.mark.slow
 def test_every_camera_is_a_video_and_labels_are_features(folder: Path) -> None:
     info = json.loads((folder / "meta/info.json").read_text())
     drives = made("front")

@@ -58,6 +58,7 @@ def test_coco(tmp_path: Path) -> None:
     assert boxes > 10
 
 
+@pytest.mark.slow
 def test_kitti(tmp_path: Path) -> None:
     """By the layout that its development kit documents: a 3D box, put into the picture by P2, is where its 2D box is."""
     write(Kitti, tmp_path, PAIR)
