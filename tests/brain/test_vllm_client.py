@@ -78,6 +78,7 @@ def served(seed: int = 0) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_server_gives_the_same_plans_as_the_model_in_this_process() -> None:
     """Prompt and grammar arrive whole: the line is the one that the same weights give here."""
     local = Director(tiny_model(3))

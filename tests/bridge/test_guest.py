@@ -45,6 +45,7 @@ def scene(one: Session) -> SceneDream:
     return one.dream
 
 
+@pytest.mark.slow
 def test_both_get_a_picture_of_one_step(host: Session) -> None:
     guest = Guest(host)
     tick(host, guest, 5)
@@ -53,6 +54,7 @@ def test_both_get_a_picture_of_one_step(host: Session) -> None:
     assert guest.frame.image.shape == host.frame.image.shape and (guest.frame.image != host.frame.image).any()
 
 
+@pytest.mark.slow
 def test_each_has_its_own_keys_and_plan(host: Session) -> None:
     guest = Guest(host)
     guest.press(frozenset({"down"}))

@@ -192,6 +192,7 @@ def test_a_key_is_forgotten_and_compared_safely() -> None:
     assert not any(key in str(vars(login)) for key in keys[-3:])  # only their digests are kept
 
 
+@pytest.mark.slow
 def test_a_program_logs_in_as_gradio_client_does(tmp_path: Path) -> None:
     name, _, password = AUTH.partition(":")
     with serving(FakeDreamer(tmp_path), auth=AUTH) as url:

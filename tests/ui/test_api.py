@@ -52,6 +52,7 @@ def token(client: Client) -> Iterator[str]:
     client.predict(token, api_name="/close_dream")
 
 
+@pytest.mark.slow
 def test_every_action_is_documented(client: Client) -> None:
     told = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     own = {f"/{call.__name__}" for call in ENDPOINTS}
@@ -97,6 +98,7 @@ def test_a_program_compares_futures(client: Client, token: str) -> None:
     assert client.predict(token, api_name="/past")[-1]["frame"] == 14
 
 
+@pytest.mark.slow
 def test_a_program_begins_where_it_likes(client: Client, token: str) -> None:
     night = client.predict(token, 5, "", "rain_3", "night", api_name="/begin")
     assert (night["weather_name"], night["time_name"], night["seed"]) == ("rain", "night", 5)

@@ -29,6 +29,7 @@ def read(url: str) -> dict[str, float]:
     return {one.name: one.samples[0].value for one in text_string_to_metric_families(text)}
 
 
+@pytest.mark.slow
 def test_a_real_dreamer_says_that_it_lives_and_how_it_keeps_time(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path / "world"))
     dreamer = LiveDreamer(model, Loop(FakeDirector()), dream_size=1000)

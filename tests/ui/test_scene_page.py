@@ -94,6 +94,7 @@ def test_every_shipped_town_is_offered_with_a_picture_and_no_file_is(model: Scen
     assert picture_of(model, own_map) is None
 
 
+@pytest.mark.slow
 def test_a_drive_may_begin_in_a_town_that_no_seed_would_choose(drive: PageDream, model: SceneWorld) -> None:
     assert "town-3" not in model.scenes
     drive.begin(StartRequest(3, "town-3"))
@@ -150,6 +151,7 @@ def test_where_no_drive_can_begin_is_a_sentence_and_the_drive_goes_on(drive: Pag
     assert (drive.view().scene, drive.view().seed) == (before.scene, before.seed)
 
 
+@pytest.mark.slow
 def test_six_cameras_see_all_around_while_it_goes_on(drive: PageDream) -> None:
     assert isinstance(drive, LiveDrive)
     drive.pause(False)

@@ -69,6 +69,7 @@ def test_films_are_made_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert told == [(60, tmp_path, 3, "test", 2, 12, 1), (*given, 12, 1), (*given, 0, 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -191,6 +191,7 @@ def company(model: WorldModel) -> list[LatentDream]:
     return dreams
 
 
+@pytest.mark.slow
 def test_many_dreams_step_as_each_would_alone(model: WorldModel) -> None:
     together, alone = company(model), company(model)
     controls = [Control(steer=0.1 * place, accel=0.1, command=place) for place in range(5)]

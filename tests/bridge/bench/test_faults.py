@@ -50,6 +50,7 @@ def test_a_crowd_is_let_in_or_told_so_and_nobody_is_cut_off(tmp_path: Path) -> N
     assert (numbers["inside"], numbers["refused"], numbers["cut"], numbers["unsaid"]) == (4, 46, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_was_tried_and_says_by_its_code_whether_all_held(
     world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_a_drive_goes_back_to_any_frame_and_on_as_it_did(model: WorldModel, tmp_
     assert list(tmp_path.glob("*")) == []  # the file has no name, and goes with the process
 
 
+@pytest.mark.slow
 def test_a_long_drive_keeps_few_keys_and_the_whole_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.recording.history.pack", lambda session: b"k" * 1000)
     session = Session(lambda seed: FakeDream(seed=seed))  # type: ignore[arg-type,return-value]

@@ -82,6 +82,7 @@ def test_what_is_told_stays_in_range_and_fills_what_it_says() -> None:
     assert len(due.vehicles.own) <= len(everybody.vehicles.own)
 
 
+@pytest.mark.slow
 def test_the_guard_stops_who_would_drive_into_others_and_says_so() -> None:
     guarded, free = headlong(guard=True), headlong(guard=False)
     place, there = town().map, tables(town().map)

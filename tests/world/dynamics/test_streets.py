@@ -34,6 +34,7 @@ def network(seed: int) -> PrefixLM:
         return PrefixLM(TINY).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_the_weights_the_map_is_whole(seed: int) -> None:
     growth = grow(network(seed), seed, Character(lanes=1 + seed), 16)

@@ -58,6 +58,7 @@ def test_nothing_to_measure_is_no_figure() -> None:
     assert figure.of == 0 and math.isnan(figure.read)
 
 
+@pytest.mark.slow
 def test_scenes_of_right_readings_fit() -> None:
     sights = [replace(ONE, lane=0, users=()), replace(ONE, junction=12.0, users=())]
     result = scenes_of([reading(output_of([sight])) for sight in sights], 0)

@@ -75,6 +75,7 @@ def test_states_repeat_and_elsewhere_is_asked() -> None:
     }
 
 
+@pytest.mark.slow
 def test_futures_part_and_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scene_states.counterfactual(0, 2) == {"apart": 1.0, "same_past": 1.0, "same_others": 1.0, "cases": 2}
     monkeypatch.setattr(scene_states, "EARSHOT", 0.0)
@@ -87,6 +88,7 @@ def test_a_step_is_timed_with_fewer_agents_too() -> None:
     assert len(scene.table({"milliseconds": result})) == 3
 
 
+@pytest.mark.slow
 def test_a_place_is_the_same_when_seen_again() -> None:
     assert seen_again(1, seconds=6.0) >= 40
 

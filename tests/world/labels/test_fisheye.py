@@ -61,6 +61,7 @@ def test_sides_look_where_they_should(camera: Fisheye) -> None:
         assert extrinsics(rig)[:3, 3] == pytest.approx(extrinsics(camera)[:3, 3])
 
 
+@pytest.mark.slow
 def test_labels_agree() -> None:
     before, now = states("town-0", 0, 2)
     areas = drivable(now.places[0].map)

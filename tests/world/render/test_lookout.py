@@ -49,6 +49,7 @@ def covers(renderer: Renderer, state: SceneState, pose: Pose) -> int:
     return int((renderer.look(state, RIG, pose).gbuffer.instance == ours).sum())
 
 
+@pytest.mark.slow
 def test_from_the_cars_eyes_it_sees_what_the_driver_sees(drive: SceneState) -> None:
     renderer = Renderer(load_painter(PAINTER))
     eyes = beside(drive, RIG.ahead, RIG.left, RIG.up, RIG.yaw, RIG.pitch)
@@ -58,6 +59,7 @@ def test_from_the_cars_eyes_it_sees_what_the_driver_sees(drive: SceneState) -> N
     assert (np.abs(seen.astype(int) - driven).max(-1) <= 1).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_our_car_is_seen_from_outside_and_not_from_within(drive: SceneState) -> None:
     renderer = Renderer()
     for pose in (beside(drive, -8, 0, 2, 0, -5), beside(drive, 14, 1, 1.5, 180), beside(drive, 1, 0, 20, 0, -90)):
@@ -66,6 +68,7 @@ def test_our_car_is_seen_from_outside_and_not_from_within(drive: SceneState) -> 
         assert covers(renderer, drive, beside(drive, RIG.ahead, 0, RIG.up, yaw)) == 0
 
 
+@pytest.mark.slow
 def test_looking_changes_nothing_and_every_direction_is_drawn(drive: SceneState) -> None:
     renderer, before = Renderer(), drive.hash()
     pictures = []

@@ -87,6 +87,7 @@ def test_houses_hedges_and_cars_stand_behind_the_pavements(place):
     assert hits(points, driving(place) + walking(place)) == 0
 
 
+@pytest.mark.slow
 def test_nothing_stands_where_cars_drive(place):
     rest = place.props[~np.isin(place.props["kind"], (*BEHIND, Kind.TREE))]
     assert hits(np.concatenate([outline(prop) for prop in rest]), driving(place)) == 0

@@ -188,6 +188,7 @@ def test_a_drive_gives_several_moments_and_a_killed_run_goes_on_with_whole_drive
     assert [path.read_bytes() for path in files] == was
 
 
+@pytest.mark.slow
 def test_cells_tell_where_the_actor_is() -> None:
     films = (make(2, "validation", number, samples=0)[0] for number in range(40))
     film = next(one for one in films if one.truth.event > 0)

@@ -148,6 +148,7 @@ def drawn(network: RoadNetwork, seed: int, wishes: str = "") -> Route:
     raise AssertionError(f"no start for {wishes}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wishes", ["lrs", "lll", "ssr"])
 def test_a_route_takes_the_turns_that_were_wished_for(two_lanes: RoadNetwork, wishes: str) -> None:
     changed = False

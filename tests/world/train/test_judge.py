@@ -79,6 +79,7 @@ def test_it_learns_where_an_actor_is(trained: Path, folder: Path) -> None:
     assert likely[there].mean() > 3 * likely[~there].mean()
 
 
+@pytest.mark.slow
 def test_what_is_told_is_mirrored_with_the_picture(folder: Path) -> None:
     films, index = Films.load([folder]), torch.full((200,), 6)  # an animal on the left
     images, classes, values = films.batch(index, torch.Generator().manual_seed(0))

@@ -70,6 +70,7 @@ def test_scenes_come_back_as_they_were_drawn(folder, number: int) -> None:
     assert np.abs(there.picture.astype(int) - back.picture).mean() < 0.3
 
 
+@pytest.mark.slow
 def test_a_picture_turns_back_into_light() -> None:
     state = _state()
     shot = RENDERER.shot(state, RIG)

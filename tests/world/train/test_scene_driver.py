@@ -51,6 +51,7 @@ def test_what_the_pedals_cannot_do_costs_nothing_and_missed_braking_most() -> No
     assert loss(-0.6, -0.6) > loss(-1.6, -0.6) > loss(0.5, 0.5)
 
 
+@pytest.mark.slow
 def test_drives_are_the_same_again_and_saved_ones_too(tmp_path: Path) -> None:
     first, again = (drives([5, 6], 2.0, None) for _ in range(2))
     assert len(first) > 5 and np.array_equal(first.own, again.own) and np.array_equal(first.labels, again.labels)

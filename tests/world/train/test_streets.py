@@ -91,6 +91,7 @@ def test_no_split_shares_a_seed_with_another_or_with_a_town() -> None:
     assert not seeds & {1000 + town for towns in SPLITS.values() for town in towns}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     for split in ("train", "validation"):
         folder_of(tmp_path / "networks" / split, split, 2)

@@ -37,6 +37,7 @@ def progress(path: Path) -> tuple[int, float]:
     return int(last["step"]), float(last["seconds"])
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_is_gone_on_with_keeps_its_latents(dataset: Path, tmp_path: Path) -> None:
     begin, out = write_tiny_world(tmp_path / "begin"), tmp_path / "run"
     out.mkdir()
