@@ -34,7 +34,7 @@ from world.model import WorldModel
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A tiny world, really dreamt; the brain knows keywords."""
     model = WorldModel.load(write_tiny_world(tmp_path_factory.mktemp("world")))
-    dreamer = LiveDreamer(model, Loop(FakeDirector()), dream_size=1000, clips=tmp_path_factory.mktemp("clips"))
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), dream_size=1000, clips=tmp_path_factory.mktemp("clips"), tabs=8)
     with serving(dreamer) as url:
         yield url
     dreamer.close()

@@ -123,7 +123,7 @@ def test_no_message_hurts_a_dream(
     monkeypatch.setattr("ui.stream.RATE", 1e9)
     monkeypatch.setattr("ui.stream.BURST", 1e9)
     model = WorldModel.load(write_tiny_world(tmp_path / "world"))
-    dreamer = LiveDreamer(model, Loop(FakeDirector()), dream_size=1000, clips=tmp_path / "clips")
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), dream_size=1000, clips=tmp_path / "clips", tabs=8)
 
     async def drive() -> tuple[int, int]:
         clients = ClientSessions(dreamer)
