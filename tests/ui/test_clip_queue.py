@@ -70,7 +70,6 @@ def state(queue: ClipQueue, number: int) -> str:
     return next(job.state for job in queue.jobs() if job.number == number)
 
 
-@pytest.mark.slow
 def test_orders_are_made_one_after_another(queue: ClipQueue, gate: threading.Event) -> None:
     gate.set()
     first, second = queue.order(spec("follow"), "follow"), queue.order(spec("rain(2)@junction"), "<b>rain</b>")

@@ -75,7 +75,6 @@ def test_an_order_is_told_with_its_clips(client: TestClient, gallery: Gallery) -
     assert client.get("/factory/3/order.json").status_code == 404
 
 
-@pytest.mark.slow
 def test_a_map_and_labels_are_made_beside_the_page_and_leave_the_run_as_it_is(
     client: TestClient, gallery: Gallery
 ) -> None:

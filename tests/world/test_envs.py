@@ -40,7 +40,6 @@ def drive(env: TownEnv, seed: int, frames: int) -> list[tuple[Any, ...]]:
     return rows
 
 
-@pytest.mark.slow
 def test_gymnasium_finds_nothing_wrong(env: TownEnv) -> None:
     check_env(env)
 
@@ -51,7 +50,6 @@ def test_gymnasium_finds_it_by_its_full_name() -> None:
     assert told.stdout.strip() == "Town"
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_drive_whatever_came_before(env: TownEnv) -> None:
     first, other, again = drive(env, 3, 30), drive(env, 4, 5), drive(env, 3, 30)
     assert not np.array_equal(first[5][0], other[5][0])
@@ -160,7 +158,6 @@ def test_a_way_that_there_is_not_is_refused_in_a_sentence(env: TownEnv, options:
         env.reset(seed=1, options=options)
 
 
-@pytest.mark.slow
 def test_two_drive_at_once_in_processes_of_their_own() -> None:
     both = gymnasium.make_vec(f"world.envs:{TOWN_ID}", num_envs=2, vectorization_mode="async", town=20)
     try:

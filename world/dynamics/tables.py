@@ -74,32 +74,32 @@ def _make(place: HDMap) -> Tables:
         if (other, own) in yields:
             other_yields[index] = conflicts[yields[other, own]]["yields"]
     return Tables(
-        lanes=_frozen(lanes),
-        points=_frozen(place.points),
-        successors=_frozen(place.successors),
-        conflicts=_frozen(conflicts),
-        signals=_frozen(place.signals),
-        crossings=_frozen(crossings),
-        crossed=_frozen(place.crossed),
-        walks=_frozen(place.walks),
-        walk_points=_frozen(place.walk_points),
-        walk_links=_frozen(place.walk_links),
+        lanes=frozen(lanes),
+        points=frozen(place.points),
+        successors=frozen(place.successors),
+        conflicts=frozen(conflicts),
+        signals=frozen(place.signals),
+        crossings=frozen(crossings),
+        crossed=frozen(place.crossed),
+        walks=frozen(place.walks),
+        walk_points=frozen(place.walk_points),
+        walk_links=frozen(place.walk_links),
         grid=(float(place.grid[0]), float(place.grid[1]), float(place.grid[2])),
-        cell_first=_frozen(place.cell_first),
-        cell_count=_frozen(place.cell_count),
-        cell_items=_frozen(place.cell_items),
-        point_lane=_frozen(place.point_lane),
+        cell_first=frozen(place.cell_first),
+        cell_count=frozen(place.cell_count),
+        cell_items=frozen(place.cell_items),
+        point_lane=frozen(place.point_lane),
         bounds=(float(place.bounds[0]), float(place.bounds[1]), float(place.bounds[2]), float(place.bounds[3])),
-        stop_line=_frozen(stop_line),
-        other_yields=_frozen(other_yields),
-        first_crossing=_frozen((np.cumsum(count) - count).astype(np.int32)),
-        crossing_count=_frozen(count),
-        lane_crossings=_frozen(np.array([index for over in rows for index, _ in over], np.int32)),
-        lane_crossing_s=_frozen(np.array([s for over in rows for _, s in over], np.float64)),
+        stop_line=frozen(stop_line),
+        other_yields=frozen(other_yields),
+        first_crossing=frozen((np.cumsum(count) - count).astype(np.int32)),
+        crossing_count=frozen(count),
+        lane_crossings=frozen(np.array([index for over in rows for index, _ in over], np.int32)),
+        lane_crossing_s=frozen(np.array([s for over in rows for _, s in over], np.float64)),
     )
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
+def frozen(array: np.ndarray) -> np.ndarray:
     """A contiguous read-only view, so that the compiler sees one type."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False

@@ -14,7 +14,7 @@ import numpy as np
 from world.controls import DT, FPS
 from world.dynamics.spawn import edge
 from world.dynamics.step import blank_ego
-from world.dynamics.tables import Tables, tables
+from world.dynamics.tables import Tables, frozen, tables
 from world.scene.hd_map import HDMap
 from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.places import load_place
@@ -181,6 +181,4 @@ def _signals(sumo: object, lookup: Tables, links: dict[tuple[str, int], int], se
         signals["cycle"][signal] = LONG
         for name, when in zip(("green", "amber", "red"), since, strict=True):
             signals[name][signal] = seconds + when
-    view = np.ascontiguousarray(signals).view()
-    view.flags.writeable = False
-    return view
+    return frozen(signals)

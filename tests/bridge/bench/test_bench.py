@@ -146,7 +146,6 @@ def test_the_bench_measures_the_brain_by_steps() -> None:
     assert set(result) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}
 
 
-@pytest.mark.slow
 def test_labels_of_clips_are_held_against_each_other_and_timed() -> None:
     request = tiny_request(lines="follow", seeds=1)
     result = labels.consistent(request, lambda fraction, text: None)

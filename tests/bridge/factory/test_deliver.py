@@ -98,7 +98,6 @@ def test_it_can_be_imported_again(out: Path, tmp_path: Path) -> None:
     assert import_lerobot(out / "dataset", tmp_path / "again")[0] == 3 * FRAMES
 
 
-@pytest.mark.slow
 def test_a_world_can_be_trained_on_it_as_it_is(out: Path, tmp_path: Path) -> None:
     write_config(tmp_path, TINY, {})
     one = DistributedContext(mixed_precision="fp32", step_seconds=60)

@@ -106,7 +106,6 @@ def end(request: Request, takes: tuple[Take, ...], quality: int) -> list[str]:
     return [drive.session.dream.state_now.hash() for drive in drives]  # type: ignore[union-attr]
 
 
-@pytest.mark.slow
 def test_the_same_clips_by_any_number_of_workers(whole: Path, tmp_path: Path) -> None:
     make(tiny_request(), tmp_path / "two", workers=2)
     assert sums(tmp_path / "two") == sums(whole)
@@ -150,7 +149,6 @@ def test_what_was_half_written_or_damaged_is_dreamt_again(whole: Path, tmp_path:
     assert sums(out) == sums(whole)
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_nothing(whole: Path, tmp_path: Path) -> None:
     request = tiny_request()
     with Store(tmp_path / "out", request) as run_store:
@@ -170,7 +168,6 @@ def test_a_worker_that_is_killed_costs_nothing(whole: Path, tmp_path: Path) -> N
     assert sums(tmp_path / "out") == sums(whole)
 
 
-@pytest.mark.slow
 def test_a_batch_that_kills_every_worker_is_given_up() -> None:
     request = tiny_request(seeds=1)
     workers = Processes(request, 1, Ledger(CountedDevice(2**40)))

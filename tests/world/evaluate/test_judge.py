@@ -164,7 +164,6 @@ def test_own_accuracy_and_distance_need_films(tmp_path: Path) -> None:
         frechet(judge, lambda state: state.ego, folder_of([made_up(0)], tmp_path / "few"))
 
 
-@pytest.mark.slow
 def test_pictures_that_are_the_traced_ones_are_as_near_as_those(tmp_path: Path) -> None:
     film = make(0, "test", 3, samples=0)[0]
     random = np.random.default_rng(0)

@@ -113,7 +113,6 @@ def test_it_comes_about_is_labelled_to_its_end_and_seen(wide: Town, event: Event
     assert all(ahead > 20 for ahead in course.vanished)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("event", sorted(SIDED_EVENTS))
 @pytest.mark.parametrize("side", [Side.LEFT, Side.RIGHT])
 def test_it_comes_from_the_side_that_was_said(wide: Town, event: Event, side: Side) -> None:
@@ -126,7 +125,6 @@ def test_every_event_that_the_town_plays_has_its_share() -> None:
     assert set(SHARES) == set(SCENARIO_EVENTS) <= set(Event) - {Event.NONE}
 
 
-@pytest.mark.slow
 def test_nobody_cuts_in_where_there_is_no_lane_for_it(wide: Town) -> None:
     onsets = 0
     for seed in range(4):
@@ -141,7 +139,6 @@ def test_nobody_cuts_in_where_there_is_no_lane_for_it(wide: Town) -> None:
     assert onsets
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("event", [Event.PED_CROSS, Event.HARD_BRAKE, Event.DEBRIS])
 def test_the_box_around_an_actor_is_where_it_stands(wide: Town, event: Event) -> None:
     """The camera is a pinhole of 90 degrees: what is so far ahead and so far to the left is seen in that column."""

@@ -172,7 +172,6 @@ def test_devices_are_chosen_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose("auto") == "cpu"
 
 
-@pytest.mark.slow
 @pytest.mark.skipif("DRJIT_LIBLLVM_PATH" not in os.environ, reason="needs a libLLVM of 16 or newer: DRJIT_LIBLLVM_PATH")
 def test_vectorised_variants_see_the_same() -> None:
     """As on a GPU, whose variant differs from this one in the compiler alone."""

@@ -75,7 +75,6 @@ def test_a_lesson_is_read_as_it_was_made(lesson: Lesson, file: Path) -> None:
         assert layer.dtype == np.float16 and np.isfinite(layer).all()
 
 
-@pytest.mark.slow
 def test_splits_drive_through_their_own_towns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teacher, "MOST", 20)  # short drives do
     seen = {split: {moment(0, split, number)[0].places[0].name for number in range(6)} for split in SPLITS}
@@ -181,7 +180,6 @@ def test_a_full_disk_leaves_nothing_behind(lesson: Lesson, tmp_path: Path, monke
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_teaching_goes_on_where_it_was(tmp_path: Path) -> None:
     out, seen = tmp_path / "set", []
     teach(1, out, split="test", workers=1, samples=4, device="cpu")

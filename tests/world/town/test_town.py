@@ -58,7 +58,6 @@ def recorded(town: Town, seed: int, pilot: str = "keys") -> Episode:
     return episode
 
 
-@pytest.mark.slow
 def test_a_drive_has_every_column_and_repeats_to_the_pixel(town: Town) -> None:
     first, again, other = (recorded(town, seed) for seed in (3, 3, 4))
     assert set(first.values) == set(COLUMNS)

@@ -29,7 +29,6 @@ def recording() -> DriveLog:
         return alone.submit(record, TOWN, 62.0, 3).result()
 
 
-@pytest.mark.slow
 def test_everybody_is_on_a_lane_and_goes_on_along_it(recording: DriveLog) -> None:
     agents, lanes = recording.agents, PLACE.lanes
     driving = (agents["kind"] >= 1) & (agents["kind"] <= 5)
@@ -56,7 +55,6 @@ def test_who_waits_at_red_waits_before_our_line(recording: DriveLog) -> None:
     assert len(first) > 30 and first.min() > -0.6 and np.median(first) < 2.5
 
 
-@pytest.mark.slow
 def test_driving_on_from_sumos_moments_is_measured_beside_sumo(recording: DriveLog) -> None:
     result = windows([(TOWN, recording)], None)
     assert result["minutes"] > 15
